@@ -1,0 +1,38 @@
+// Errors of the cluster server: texts and classes of failed system calls.
+#include "base/error.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace nodespool::base {
+
+namespace {
+
+ErrorClass class_of_errno(int code) {
+    switch (code) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ErrorClass::permission;
+    default:
+        return ErrorClass::io;
+    }
+}
+
+} // namespace
+
+SystemError::SystemError(std::string_view doing, int code)
+    : Error(class_of_errno(code),
+            "cannot " + std::string(doing) + ": " + std::generic_category().message(code)),
+      m_code(code) {}
+
+void throw_errno(std::string_view doing) {
+    throw SystemError(doing, errno);
+}
+
+void ensure(bool holds, std::string_view what_must_hold) {
+    if (!holds)
+        throw Error(ErrorClass::bug, "internal error: " + std::string(what_must_hold));
+}
+
+} // namespace nodespool::base

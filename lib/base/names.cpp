@@ -1,0 +1,217 @@
+// Names in directories, locks, leases and identity: the other half of file_system.hpp.
+#include "base/error.hpp"
+#include "base/file_system.hpp"
+#include "base/fs_call.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace nodespool::base {
+
+namespace {
+
+FsObserver*& installed_observer() {
+    static FsObserver* observer = nullptr;
+    return observer;
+}
+
+} // namespace
+
+void set_fs_observer(FsObserver* observer) {
+    installed_observer() = observer;
+}
+
+void announce(FsCall call, std::string_view path) {
+    if (FsObserver* observer = installed_observer())
+        observer->before(call, path);
+}
+
+void rename_at(int from_dir, const std::string& from, int to_dir, const std::string& to) {
+    announce(FsCall::rename, to);
+    if (::renameat(from_dir, from.c_str(), to_dir, to.c_str()) != 0)
+        throw_errno("rename " + from + " to " + to);
+}
+
+bool rename_no_replace(int from_dir, const std::string& from, int to_dir, const std::string& to) {
+    announce(FsCall::rename, to);
+    if (::renameat2(from_dir, from.c_str(), to_dir, to.c_str(), RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno == EEXIST)
+        return false;
+    throw_errno("rename " + from + " to " + to);
+}
+
+bool unlink_at(int dir_fd, const std::string& name) {
+    announce(FsCall::unlink, name);
+    if (::unlinkat(dir_fd, name.c_str(), 0) == 0)
+        return true;
+    if (errno == ENOENT)
+        return false;
+    throw_errno("unlink " + name);
+}
+
+bool make_directory_at(int dir_fd, const std::string& name, mode_t mode) {
+    announce(FsCall::make_directory, name);
+    if (::mkdirat(dir_fd, name.c_str(), mode) == 0)
+        return true;
+    const int code = errno;
+    if (code == EEXIST) {
+        const std::optional<FileStatus> status = status_at(dir_fd, name);
+        if (status && status->type == FileType::directory)
+            return false;
+        throw SystemError("make directory " + name, ENOTDIR);
+    }
+    throw SystemError("make directory " + name, code);
+}
+
+bool remove_directory_at(int dir_fd, const std::string& name) {
+    announce(FsCall::remove_directory, name);
+    if (::unlinkat(dir_fd, name.c_str(), AT_REMOVEDIR) == 0)
+        return true;
+    if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOENT)
+        return false;
+    throw_errno("remove directory " + name);
+}
+
+void set_mtime(int fd, Timestamp mtime, std::string_view path_for_errors) {
+    announce(FsCall::set_times, path_for_errors);
+    timespec times[2]{};
+    times[0].tv_nsec = UTIME_OMIT;
+    times[1].tv_sec = mtime.seconds;
+    times[1].tv_nsec = mtime.nanoseconds;
+    if (::futimens(fd, times) != 0)
+        throw_errno("set the time of " + std::string(path_for_errors));
+}
+
+void make_directories_durably(int dir_fd, const std::string& name, mode_t mode) {
+    if (name.empty())
+        return;
+    // From the deepest that is there downwards: the usual case is one look.
+    if (const auto there = status_at(dir_fd, name); there && there->type == FileType::directory)
+        return;
+    const std::size_t slash = name.rfind('/');
+    const std::string parent = slash == std::string::npos ? std::string() : name.substr(0, slash);
+    if (!parent.empty())
+        make_directories_durably(dir_fd, parent, mode);
+    make_directory_at(dir_fd, name, mode);
+    const std::string synced = parent.empty() ? (name.front() == '/' ? "/" : ".") : parent;
+    const Fd parent_fd = open_at(dir_fd, synced, O_RDONLY | O_DIRECTORY);
+    sync_directory(parent_fd.get(), synced);
+}
+
+bool lock_exclusively(int fd, LockWait wait, std::string_view path_for_errors) {
+    const int operation = LOCK_EX | (wait == LockWait::no ? LOCK_NB : 0);
+    if (retry_eintr([&] { return ::flock(fd, operation); }) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        return false;
+    throw_errno("lock " + std::string(path_for_errors) +
+                " (nodespool needs a file system that supports flock and never runs unlocked)");
+}
+
+Writers writers_of(int fd) {
+    // While the lease is held, an opener for writing makes the kernel send SIGIO, whose default is to kill.
+    static std::once_flag once;
+    std::call_once(once, [] { std::signal(SIGIO, SIG_IGN); });
+    if (::fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+        ::fcntl(fd, F_SETLEASE, F_UNLCK);
+        return Writers::none;
+    }
+    return errno == EAGAIN ? Writers::some : Writers::cannot_tell;
+}
+
+void for_each_entry(int dir_fd, std::string_view path_for_errors,
+                    const std::function<bool(const std::string& name)>& visit) {
+    // Its own description: reading must not move the caller's position.
+    Fd own = open_at(dir_fd, ".", O_RDONLY | O_DIRECTORY);
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), ::closedir);
+    if (!stream)
+        throw_errno("read directory " + std::string(path_for_errors));
+    (void)own.release(); // closedir() closes it
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(stream.get());
+        if (entry == nullptr) {
+            if (errno != 0)
+                throw_errno("read directory " + std::string(path_for_errors));
+            return;
+        }
+        const std::string name = entry->d_name;
+        if (name != "." && name != ".." && !visit(name))
+            return;
+    }
+}
+
+std::string host_name() {
+    char name[256] = {};
+    if (::gethostname(name, sizeof name - 1) != 0)
+        throw_errno("read the host name");
+    return name;
+}
+
+int process_id() {
+    return ::getpid();
+}
+
+uid_t effective_user() {
+    return ::geteuid();
+}
+
+std::string user_name(uid_t uid) {
+    std::vector<char> buffer(16384);
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+        return found->pw_name;
+    return "uid " + std::to_string(uid);
+}
+
+void give_to_group(int fd, const std::string& group_name) {
+    std::vector<char> buffer(65536);
+    group entry{};
+    group* found = nullptr;
+    if (::getgrnam_r(group_name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+        found == nullptr)
+        return;
+    if (::fchown(fd, static_cast<uid_t>(-1), found->gr_gid) != 0 && errno != EPERM)
+        throw_errno("give a file to group " + group_name);
+}
+
+void set_mode(int fd, mode_t mode, std::string_view path_for_errors) {
+    if (::fchmod(fd, mode) != 0)
+        throw_errno("set the mode of " + std::string(path_for_errors));
+}
+
+std::uint64_t random_64_bits() {
+    std::uint64_t bits = 0;
+    if (retry_eintr([&] { return ::getrandom(&bits, sizeof bits, 0); }) != static_cast<ssize_t>(sizeof bits))
+        throw_errno("read the random source");
+    return bits;
+}
+
+std::size_t raise_open_file_limit(std::size_t wanted) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        throw_errno("read the limit of open files");
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : static_cast<rlim_t>(wanted);
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur;
+}
+
+} // namespace nodespool::base

@@ -1,0 +1,112 @@
+// Staging and publication of files.
+#include "base/staged_file.hpp"
+
+#include "base/error.hpp"
+#include "base/file_system.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+namespace nodespool::base {
+
+namespace {
+
+constexpr std::size_t k_buffer_bytes = 65536;
+
+} // namespace
+
+StagedFile::StagedFile(int dir_fd, std::string temporary, mode_t mode)
+    : m_dir_fd(dir_fd),
+      m_temporary(std::move(temporary)) {
+    // Until the lock is held, a cleaner may take the new name for abandoned: then it is made again.
+    for (;;) {
+        m_fd = open_at(m_dir_fd, m_temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+        lock_exclusively(m_fd.get(), LockWait::yes, m_temporary);
+        const std::optional<FileStatus> named = status_at(m_dir_fd, m_temporary);
+        if (named && named->is_same_file(status_of(m_fd.get(), m_temporary)))
+            return;
+    }
+}
+
+StagedFile::StagedFile(StagedFile&& other) noexcept
+    : m_dir_fd(other.m_dir_fd),
+      m_temporary(std::move(other.m_temporary)),
+      m_fd(std::move(other.m_fd)),
+      m_buffer(std::move(other.m_buffer)),
+      m_size_bytes(other.m_size_bytes),
+      m_synced(other.m_synced),
+      m_renamed(std::exchange(other.m_renamed, true)) {}
+
+StagedFile::~StagedFile() {
+    if (m_renamed)
+        return;
+    try {
+        unlink_at(m_dir_fd, m_temporary);
+    } catch (const Error&) {
+        // The temporary stays; its name marks it, and whoever opens the directory next clears it away.
+    }
+}
+
+void StagedFile::append(std::string_view bytes) {
+    m_buffer.append(bytes);
+    m_size_bytes += bytes.size();
+    m_synced = false;
+    if (m_buffer.size() >= k_buffer_bytes)
+        flush();
+}
+
+void StagedFile::flush() {
+    write_all(m_fd.get(), m_buffer, m_temporary);
+    m_buffer.clear();
+}
+
+void StagedFile::start_writing() {
+    flush();
+    start_writeback(m_fd.get());
+}
+
+void StagedFile::sync() {
+    flush();
+    sync_file(m_fd.get(), m_temporary);
+    m_synced = true;
+}
+
+bool StagedFile::rename_to(int dir_fd, const std::string& name, Replace replace) {
+    ensure(m_synced, "a staged file is synced before it gets its name");
+    if (replace == Replace::yes)
+        rename_at(m_dir_fd, m_temporary, dir_fd, name);
+    else if (!rename_no_replace(m_dir_fd, m_temporary, dir_fd, name))
+        return false;
+    m_renamed = true;
+    m_fd.reset();
+    return true;
+}
+
+bool publish(int dir_fd, const std::string& name, std::string_view content, mode_t mode, Replace replace) {
+    StagedFile file(dir_fd, fmt::format(".{}.{:016x}.tmp", name, random_64_bits()), mode);
+    set_mode(file.fd(), mode, name);
+    file.append(content);
+    file.sync();
+    if (!file.rename_to(dir_fd, name, replace))
+        return false;
+    sync_directory(dir_fd, name);
+    return true;
+}
+
+std::size_t clear_abandoned(int dir_fd, std::string_view path_for_errors) {
+    std::size_t cleared = 0;
+    for_each_entry(dir_fd, path_for_errors, [&](const std::string& name) {
+        if (!name.ends_with(".tmp"))
+            return true;
+        const std::optional<Fd> fd = try_open_at(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        if (!fd || !lock_exclusively(fd->get(), LockWait::no, name))
+            return true;
+        const std::optional<FileStatus> named = status_at(dir_fd, name);
+        if (named && named->is_same_file(status_of(fd->get(), name)) && unlink_at(dir_fd, name))
+            ++cleared;
+        return true;
+    });
+    return cleared;
+}
+
+} // namespace nodespool::base

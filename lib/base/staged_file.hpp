@@ -1,0 +1,64 @@
+// The one way by which a file comes into being: written under a temporary name, synced, renamed into place.
+#pragma once
+
+#include "base/fd.hpp"
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace nodespool::base {
+
+enum class Replace { no, yes };
+
+/// A file under a temporary name. After sync() and rename_to(), and once the target directory is synced, it
+/// is durable under its name; a crash before the rename leaves only the temporary, which whoever owns that
+/// directory clears away. Destroyed without rename_to(), it removes the temporary.
+class StagedFile {
+  public:
+    /// Creates @p temporary in @p dir_fd and holds a lock on it. @p dir_fd must stay open as long as this
+    /// object.
+    StagedFile(int dir_fd, std::string temporary, mode_t mode);
+    StagedFile(StagedFile&& other) noexcept;
+    StagedFile& operator=(StagedFile&&) = delete;
+    StagedFile(const StagedFile&) = delete;
+    StagedFile& operator=(const StagedFile&) = delete;
+    ~StagedFile();
+
+    /// Appends; buffered until sync().
+    void append(std::string_view bytes);
+    /// Hands everything to the kernel and starts the disk on it, without waiting.
+    void start_writing();
+    /// Everything appended so far is on disk after this.
+    void sync();
+    /// The rename. Only after sync(). @return false (Replace::no) where the name is taken: the temporary
+    /// stays. The caller syncs the target directory.
+    bool rename_to(int dir_fd, const std::string& name, Replace replace);
+
+    /// Valid until rename_to() succeeds, which closes it: from then on the file belongs to its readers.
+    [[nodiscard]] int fd() const { return m_fd.get(); }
+    [[nodiscard]] std::uint64_t size_bytes() const { return m_size_bytes; }
+
+  private:
+    void flush();
+
+    int m_dir_fd;
+    std::string m_temporary;
+    Fd m_fd;
+    std::string m_buffer;
+    std::uint64_t m_size_bytes = 0;
+    bool m_synced = false;
+    bool m_renamed = false;
+};
+
+/// Write, fsync, rename to @p name, fsync of the directory: when it returns true, the content is durable
+/// there; when it throws or the process dies, the name is as it was. @return false (Replace::no) where the
+/// name is taken.
+bool publish(int dir_fd, const std::string& name, std::string_view content, mode_t mode, Replace replace);
+
+/// Removes the temporaries (`*.tmp`) in the directory that no living process is writing. @return how many
+std::size_t clear_abandoned(int dir_fd, std::string_view path_for_errors);
+
+} // namespace nodespool::base
