@@ -1,0 +1,187 @@
+// Claiming, ticking and retiring queue files.
+#include "queue/claimed_file.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+namespace nodespool::queue {
+
+namespace {
+
+constexpr double k_last_line_rest_s = 2;
+/// Where the kernel cannot tell whether somebody writes to the file, it must have rested this long.
+constexpr double k_unknown_writer_rest_s = 10;
+constexpr std::chrono::milliseconds k_look_again{100};
+
+} // namespace
+
+LineMark mark_of(const RawLine& line) {
+    return {line.offset, line.number, line.length, std::hash<std::string_view>{}(line.text)};
+}
+
+ClaimedFile::ClaimedFile(const Spool& spool, std::string name, base::Fd fd, const base::FileStatus& status)
+    : m_spool(&spool),
+      m_name(std::move(name)),
+      m_fd(std::move(fd)),
+      m_status(status),
+      m_reader(m_fd.get(), path()) {}
+
+std::shared_ptr<ClaimedFile> ClaimedFile::claim(const Spool& spool, const std::string& name) {
+    std::optional<base::Fd> fd =
+        base::try_open_at(spool.fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (!fd)
+        return nullptr;
+    const base::FileStatus status = base::status_of(fd->get(), name);
+    if (status.type != base::FileType::regular)
+        return nullptr;
+    if (!base::lock_exclusively(fd->get(), base::LockWait::no, spool.path() + "/" + name))
+        return nullptr;
+    // Another processor may have finished it, or an editor replaced it, between open and lock.
+    const std::optional<base::FileStatus> named = base::status_at(spool.fd(), name);
+    if (!named || !named->is_same_file(status))
+        return nullptr;
+    return std::shared_ptr<ClaimedFile>(new ClaimedFile(spool, name, std::move(*fd), *named));
+}
+
+base::Timestamp ClaimedFile::queued_at() const {
+    return stamp_of(m_name).value_or(m_status.mtime);
+}
+
+bool ClaimedFile::means_this_file(const std::string& name) const {
+    const std::optional<base::FileStatus> named = base::status_at(m_spool->fd(), name);
+    return named && named->is_same_file(m_status);
+}
+
+std::optional<RawLine> ClaimedFile::next() {
+    std::optional<RawLine> line = m_reader.next();
+    if (!line || line->terminated)
+        return line;
+    m_left_last_line = !terminate_last_line(*line);
+    if (m_left_last_line)
+        return std::nullopt;
+    line->terminated = true;
+    return line;
+}
+
+/// Gives a last line its newline, so that whoever appends next starts a new one. false: it is not to be run
+/// now.
+bool ClaimedFile::terminate_last_line(const RawLine& line) {
+    const double rested_s = base::seconds_between(m_status.mtime, m_spool->clock().now());
+    const std::scoped_lock lock(m_mutex);
+    m_tick_fd.reset();
+    const base::Writers writers = base::writers_of(m_fd.get());
+    const double needed_s =
+        writers == base::Writers::cannot_tell ? k_unknown_writer_rest_s : k_last_line_rest_s;
+    if (writers == base::Writers::some || rested_s < needed_s)
+        return false;
+    std::optional<base::Fd> fd = base::reopen_same(m_spool->fd(), m_name, m_status, O_WRONLY | O_APPEND);
+    if (!fd)
+        return false;
+    base::write_all(fd->get(), "\n", path());
+    // What stands there now: the line and its newline, or did somebody append at that very moment?
+    std::string now(static_cast<std::size_t>(line.text.size()) + 1, '\0');
+    const std::size_t got = base::read_some_at(m_fd.get(), now.data(), now.size(), line.offset, path());
+    return line.length > k_max_line_bytes ||
+           std::string_view(now).substr(0, got) == std::string(line.text) + '\n';
+}
+
+bool ClaimedFile::still_reads(const LineMark& mark) const {
+    if (!means_this_file(m_name))
+        return false;
+    // The newline before it, the line (as much as was parsed), and the newline after it.
+    const std::size_t before = mark.offset > 0 ? 1 : 0;
+    const auto parsed = static_cast<std::size_t>(std::min<std::uint64_t>(mark.length, k_max_line_bytes + 1));
+    std::string there(before + parsed + 1, '\0');
+    there.resize(base::read_some_at(m_fd.get(), there.data(), there.size(), mark.offset - before, path()));
+    if (there.size() < before + parsed || (before == 1 && there.front() != '\n'))
+        return false;
+    const std::string_view text = std::string_view(there).substr(before, parsed);
+    if (std::hash<std::string_view>{}(text) != mark.hash)
+        return false;
+    return mark.length > parsed || there.size() == before + parsed || there.back() == '\n';
+}
+
+Tick ClaimedFile::tick(const LineMark& mark) {
+    const std::scoped_lock lock(m_mutex);
+    if (!still_reads(mark))
+        return Tick::let_go;
+    if (!m_tick_fd.is_open()) {
+        std::optional<base::Fd> fd = base::reopen_same(m_spool->fd(), m_name, m_status, O_WRONLY);
+        if (!fd)
+            return Tick::let_go;
+        m_tick_fd = std::move(*fd);
+    }
+    base::write_all_at(m_tick_fd.get(), "#", mark.offset, path());
+    return Tick::done;
+}
+
+bool ClaimedFile::has_live_line() const {
+    LineReader reader(m_fd.get(), path());
+    while (const std::optional<RawLine> line = reader.next())
+        if (classify(line->text).kind != LineKind::nothing)
+            return true;
+    return false;
+}
+
+bool ClaimedFile::set_aside() {
+    const std::scoped_lock lock(m_mutex);
+    m_tick_fd.reset();
+    if (!means_this_file(m_name))
+        return false;
+    return base::rename_no_replace(m_spool->fd(), m_name, m_spool->fd(), set_aside_name());
+}
+
+Retirement ClaimedFile::retire() {
+    const std::scoped_lock lock(m_mutex);
+    const int dir = m_spool->fd();
+    if (!means_this_file(set_aside_name()))
+        return Retirement::given_back;
+    const base::Writers writers = base::writers_of(m_fd.get());
+    const double rested_s =
+        base::seconds_between(base::status_of(m_fd.get(), path()).ctime, m_spool->clock().now());
+    const bool resting = writers == base::Writers::none ||
+                         (writers == base::Writers::cannot_tell && rested_s >= k_unknown_writer_rest_s);
+    if (resting && !has_live_line()) {
+        base::unlink_at(dir, set_aside_name());
+        return Retirement::removed;
+    }
+    if (writers == base::Writers::cannot_tell && !has_live_line())
+        return Retirement::left_aside;
+    // Back under its name; where somebody made a new file of that name meanwhile, beside it.
+    if (!base::rename_no_replace(dir, set_aside_name(), dir, m_name)) {
+        const std::string beside = m_spool->new_name(priority_of(m_name));
+        base::rename_no_replace(dir, set_aside_name(), dir, beside);
+        base::log(base::LogLevel::warning,
+                  {{"result", "kept-beside"},
+                   {"queue-file", m_name},
+                   {"as", beside},
+                   {"reason", "lines were added while it was taken away, and its name is taken"}});
+    }
+    base::sync_directory(dir, m_spool->path());
+    return Retirement::given_back;
+}
+
+void settle_set_aside_files(const Spool& spool) {
+    std::vector<std::shared_ptr<ClaimedFile>> files;
+    base::for_each_entry(spool.fd(), spool.path(), [&](const std::string& entry) {
+        constexpr std::string_view k_suffix = ".done";
+        if (!entry.starts_with('.') || !entry.ends_with(k_suffix) || entry.size() <= k_suffix.size() + 1)
+            return true;
+        if (std::shared_ptr<ClaimedFile> file = ClaimedFile::claim(spool, entry)) {
+            file->m_name = entry.substr(1, entry.size() - k_suffix.size() - 1);
+            files.push_back(std::move(file));
+        }
+        return true;
+    });
+    if (files.empty())
+        return;
+    spool.clock().sleep_for(k_look_again);
+    for (const auto& file : files)
+        file->retire();
+}
+
+} // namespace nodespool::queue
