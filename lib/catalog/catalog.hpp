@@ -1,0 +1,78 @@
+// The catalogue: all link files of a cluster, read freely, replaced only under lock and in durable groups.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/staged_file.hpp"
+#include "catalog/link.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace nodespool::catalog {
+
+/// ROOT/.links. Reading needs no lock: a link file is replaced whole and atomically. Thread-safe.
+class Catalog {
+  public:
+    /// Makes `.links/`, `.links/.tmp/` and `.links/.lock/` where they are missing.
+    /// @throws base::Error cannot_create
+    explicit Catalog(const std::string& cluster_root);
+    /// For reading only: makes nothing. A missing catalogue is an empty one.
+    static Catalog open_existing(const std::string& cluster_root);
+
+    /// The link of @p path; nullopt where there is none. @throws base::Error bad_input where it cannot be
+    /// understood
+    [[nodiscard]] std::optional<Link> read(const std::string& path) const;
+
+    /// Why no link file can be made for @p path: one of its parents is a file in the catalogue, or it is
+    /// itself a directory there. Empty where nothing is in the way.
+    [[nodiscard]] std::string obstacle(const std::string& path) const;
+
+    /// Removes temporaries of processes that died while they wrote.
+    void clear_abandoned() const;
+
+    [[nodiscard]] const std::string& path() const { return m_path; }
+
+  private:
+    friend class LinkBatch;
+    struct ReadOnly {};
+    Catalog(ReadOnly tag, const std::string& cluster_root);
+    [[nodiscard]] std::string link_path(const std::string& path) const { return m_path + "/" + path; }
+
+    std::string m_path;
+    base::Fd m_dir;
+    base::Fd m_temporaries;
+    base::Fd m_locks;
+};
+
+/// Several links under lock at once, so that their replacements become durable together. The locks (256
+/// files, by hash of the path) are taken in the order of their numbers, so that no two batches wait for each
+/// other, and held until the batch ends.
+class LinkBatch {
+  public:
+    /// Takes the locks of all @p paths; waits for each.
+    LinkBatch(const Catalog& catalog, const std::vector<std::string>& paths);
+
+    /// As it stands now, under the lock: nobody changes it until the batch ends.
+    [[nodiscard]] std::optional<Link> read(const std::string& path) const { return m_catalog->read(path); }
+
+    /// Stages a replacement; nothing is seen of it before commit(). @throws base::SystemError ENOTDIR, EISDIR
+    /// where Catalog::obstacle() holds by now
+    void replace(const Link& link);
+    /// The link is as wanted already, but may have been renamed into place by a process that died before it
+    /// was durable: commit() syncs its directory too.
+    void rely_on(const std::string& path);
+
+    /// All staged links are durable after this. When it throws, each link is either the old or the new one.
+    void commit();
+
+  private:
+    const Catalog* m_catalog;
+    std::vector<base::Fd> m_locks;
+    std::map<std::string, base::StagedFile> m_staged; ///< by cluster path
+    std::set<std::string> m_directories;              ///< to sync: relative to `.links/`, "" is itself
+};
+
+} // namespace nodespool::catalog
