@@ -1,0 +1,97 @@
+// The one interface to a node server: a session that moves, measures and removes many files, one after
+// another.
+#pragma once
+
+#include "base/error.hpp"
+#include "node/config.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nodespool::node {
+
+/// What a failure on a node means for the job and for the node (design, "Failures").
+enum class Failure {
+    temporary, ///< 4xx, a stalled or broken transfer, busy: this job may well work later
+    node_down, ///< refused, unreachable, login failed, root missing: no job waits for this node now
+    node_full, ///< no space or quota (452, 552, ENOSPC, EDQUOT): no more stores to it now
+    permanent  ///< this node will not take this file (5xx): another may
+};
+
+std::string_view to_string(Failure failure);
+
+/// A failure on a node: "NODE: cannot put NAME: 553 Could not create file".
+class NodeError : public base::Error {
+  public:
+    NodeError(Failure failure, std::string node, const std::string& message)
+        : base::Error(base::ErrorClass::io, node + ": " + message),
+          m_failure(failure),
+          m_node(std::move(node)) {}
+    [[nodiscard]] Failure failure() const { return m_failure; }
+    [[nodiscard]] const std::string& node() const { return m_node; }
+
+  private:
+    Failure m_failure;
+    std::string m_node;
+};
+
+/// Where the bytes of a put come from. Whatever read() throws ends the transfer and comes out of put()
+/// unchanged.
+class Source {
+  public:
+    Source() = default;
+    Source(const Source&) = delete;
+    Source& operator=(const Source&) = delete;
+    virtual ~Source() = default;
+    [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
+    /// Fills the front of @p into; 0 at the end.
+    virtual std::size_t read(std::span<char> into) = 0;
+    /// Back to the first byte: the transfer starts again.
+    virtual void rewind() = 0;
+};
+
+/// Where the bytes of a get go. Whatever write() throws ends the transfer and comes out of get() unchanged.
+class Sink {
+  public:
+    Sink() = default;
+    Sink(const Sink&) = delete;
+    Sink& operator=(const Sink&) = delete;
+    virtual ~Sink() = default;
+    virtual void write(std::span<const char> bytes) = 0;
+};
+
+enum class Removal { removed, was_absent };
+
+/// A connection to one node, used by one thread at a time. Connects when first needed, and again when the
+/// connection was lost between two files. Names are paths below the node's root, of [A-Za-z0-9._/-] in
+/// nodespool's own use; one that is absolute, has an empty, `.` or `..` component or a control byte is
+/// refused as `permanent` before anything is sent. Every call throws NodeError, and base::Error where the
+/// cluster server itself is at fault.
+class Session {
+  public:
+    Session() = default;
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    virtual ~Session() = default;
+
+    /// Stores the source as @p name, making directories as needed, and verifies that the node now reports
+    /// exactly source.size_bytes(). When it returns, the node has acknowledged the file (a `file:` node has
+    /// it on disk). When it throws, the node may hold a part of it under that name: the caller settles that.
+    virtual void put(const std::string& name, Source& source) = 0;
+    /// Streams the file into @p sink; temporary when it breaks off, permanent when it is not there.
+    virtual void get(const std::string& name, Sink& sink) = 0;
+    /// Deletes the file. `was_absent` only when the node says so for certain, not on a mere refusal of the
+    /// deletion.
+    virtual Removal remove(const std::string& name) = 0;
+    /// Size in bytes; nullopt only when the node says for certain that there is no such file.
+    virtual std::optional<std::uint64_t> size(const std::string& name) = 0;
+};
+
+/// Opens nothing yet: the first call on the session connects.
+std::unique_ptr<Session> make_session(const NodeConfig& config);
+
+} // namespace nodespool::node
