@@ -1,0 +1,82 @@
+// The committer: makes the effects of finished acts durable in groups, then ticks their lines, then retires
+// queue files.
+#pragma once
+
+#include "base/clock.hpp"
+#include "processor/work.hpp"
+#include "queue/spool.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace nodespool::processor {
+
+/// One thread. What has gathered while a group is made durable is the next group, so that groups grow with
+/// the load and a lone job does not wait. The order within a group: effects (link files), resubmissions and
+/// rejects, the second look 100 ms later, and only then the ticks.
+class Committer {
+  public:
+    /// How jobs and files leave the committer; called in its thread.
+    struct Exits {
+        std::function<void(JobPtr)> ended;      ///< ticked, or left
+        std::function<void(JobPtr)> look_again; ///< Result::again
+        std::function<void()> file_finished;    ///< a queue file was let go or taken away
+    };
+    Committer(const queue::Spool& spool, Work& work, Exits exits, std::chrono::milliseconds second_look);
+    Committer(const Committer&) = delete;
+    Committer& operator=(const Committer&) = delete;
+    /// Finishes everything that was given to it.
+    ~Committer();
+
+    void commit(JobPtr job);
+    /// The file was read to its end. Its OpenFile is the committer's from here on.
+    void finish(std::shared_ptr<OpenFile> file);
+
+    [[nodiscard]] bool has_given_back_files() const { return m_given_back; }
+
+  private:
+    using Time = base::MonotonicTime;
+    struct Waiting {
+        Time due;
+        std::vector<JobPtr> jobs;
+    };
+    struct Retiring {
+        Time due;
+        std::shared_ptr<OpenFile> file;
+    };
+
+    void run();
+    [[nodiscard]] bool has_something_due(Time now) const;
+    [[nodiscard]] Time next_due() const;
+    void process(std::vector<JobPtr> group);
+    void release(std::vector<JobPtr> group);
+    void answer(std::vector<JobPtr>& group);
+    void end(JobPtr job);
+    void tick(Job& job) const;
+    void maybe_finish(const std::shared_ptr<OpenFile>& file);
+    void retire(const std::shared_ptr<OpenFile>& file);
+
+    const queue::Spool* m_spool;
+    Work* m_work;
+    Exits m_exits;
+    std::chrono::milliseconds m_second_look;
+
+    std::mutex m_mutex;
+    std::condition_variable m_wake;
+    std::vector<JobPtr> m_incoming;
+    std::vector<std::shared_ptr<OpenFile>> m_read;
+    bool m_closing = false;
+
+    std::deque<Waiting> m_waiting;   ///< for the second look, in the order of their times
+    std::deque<Retiring> m_retiring; ///< set aside
+    std::atomic<bool> m_given_back{false};
+    std::thread m_thread;
+};
+
+} // namespace nodespool::processor

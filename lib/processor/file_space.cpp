@@ -1,0 +1,108 @@
+// Safe looks into a tree that others write to.
+#include "processor/file_space.hpp"
+
+#include "base/checksum.hpp"
+#include "base/path_name.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace nodespool::processor {
+
+namespace {
+
+FileSpace::Found not_found(base::NotOpened why) {
+    FileSpace::Found found;
+    switch (why) {
+    case base::NotOpened::missing:
+        found.missing = true;
+        found.why_not = "no such file";
+        break;
+    case base::NotOpened::symlink_or_escape:
+        found.why_not = "a symbolic link is in its path";
+        break;
+    case base::NotOpened::not_allowed:
+        found.not_allowed = true;
+        found.why_not = "this user may not read it";
+        break;
+    }
+    return found;
+}
+
+FileSpace::Found found_as(const base::FileStatus& status) {
+    FileSpace::Found found;
+    switch (status.type) {
+    case base::FileType::regular:
+        found.status = status;
+        break;
+    case base::FileType::directory:
+        found.why_not = "a directory";
+        break;
+    case base::FileType::symlink:
+        found.why_not = "a symbolic link";
+        break;
+    case base::FileType::other:
+        found.why_not = "not a regular file";
+        break;
+    }
+    return found;
+}
+
+} // namespace
+
+FileSpace::FileSpace(const std::string& directory, std::chrono::seconds quiet, const base::Clock& clock)
+    : m_path(directory),
+      m_quiet(quiet),
+      m_clock(&clock),
+      m_dir(base::open_directory(directory)) {}
+
+FileSpace::Found FileSpace::look(const std::string& path) const {
+    const base::BeneathResult result = base::find_beneath(m_dir.get(), path);
+    if (!result.fd.is_open())
+        return not_found(result.why);
+    return found_as(base::status_of(result.fd.get(), path));
+}
+
+FileSpace::Opened FileSpace::open(const std::string& path) const {
+    base::BeneathResult result = base::open_beneath(m_dir.get(), path, O_RDONLY | O_NOCTTY);
+    if (!result.fd.is_open())
+        return {base::Fd(), not_found(result.why)};
+    Found found = found_as(base::status_of(result.fd.get(), path));
+    if (!found.status)
+        return {base::Fd(), std::move(found)};
+    return {std::move(result.fd), std::move(found)};
+}
+
+Rest FileSpace::rest_of(int fd, const base::FileStatus& status) const {
+    switch (base::writers_of(fd)) {
+    case base::Writers::none:
+        return Rest::quiet;
+    case base::Writers::some:
+        return Rest::being_written;
+    case base::Writers::cannot_tell:
+        break;
+    }
+    // The change time too: a client may have set the modification time into the past.
+    const double rested_s = base::seconds_between(std::max(status.mtime, status.ctime), m_clock->now());
+    return rested_s >= static_cast<double>(m_quiet.count()) ? Rest::quiet : Rest::being_written;
+}
+
+std::optional<base::Fd> FileSpace::open_parent(const std::string& path) const {
+    const std::string parent(base::parent_of(path));
+    base::BeneathResult result =
+        base::open_beneath(m_dir.get(), parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY);
+    if (!result.fd.is_open())
+        return std::nullopt;
+    return std::move(result.fd);
+}
+
+std::string hidden_name(const std::string& path) {
+    base::Digest digest(base::ChecksumKind::sha256);
+    digest.update(path);
+    constexpr std::size_t k_hex_digits = 32;
+    return ".nodespool-" + digest.finish().substr(std::string_view("sha256:").size(), k_hex_digits);
+}
+
+} // namespace nodespool::processor

@@ -1,0 +1,53 @@
+// The lanes: threads that each carry one job at a time to a node, over sessions that stay open.
+#pragma once
+
+#include "node/session.hpp"
+#include "processor/scheduler.hpp"
+#include "processor/work.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace nodespool::processor {
+
+/// Idle sessions, by node index. Thread-safe.
+class SessionPool {
+  public:
+    explicit SessionPool(const Scheduler& scheduler) : m_scheduler(&scheduler) {}
+    /// An idle session of the node, or a new one.
+    std::unique_ptr<node::Session> take(std::size_t node);
+    void give_back(std::size_t node, std::unique_ptr<node::Session> session);
+
+  private:
+    const Scheduler* m_scheduler;
+    std::mutex m_mutex;
+    std::map<std::size_t, std::vector<std::unique_ptr<node::Session>>> m_idle;
+};
+
+class Lanes {
+  public:
+    /// @param acted  takes each job whose act is over: with an effect to commit, or with its outcome
+    Lanes(unsigned count, Scheduler& scheduler, Work& work, std::function<void(JobPtr)> acted);
+    Lanes(const Lanes&) = delete;
+    Lanes& operator=(const Lanes&) = delete;
+    /// Only after Scheduler::close(): waits for the acts under way.
+    ~Lanes();
+
+  private:
+    void run();
+    void carry(Scheduler::Task task);
+    void failed_on_node(JobPtr job, std::size_t node, const node::NodeError& error);
+    void place_elsewhere(JobPtr job);
+
+    Scheduler* m_scheduler;
+    Work* m_work;
+    std::function<void(JobPtr)> m_acted;
+    SessionPool m_sessions;
+    std::vector<std::thread> m_threads;
+};
+
+} // namespace nodespool::processor

@@ -1,0 +1,21 @@
+// Copies that failed transfers, duplicates and dead processes left on nodes: found in sending logs, removed
+// from the nodes.
+#pragma once
+
+#include "catalog/catalog.hpp"
+#include "node/config.hpp"
+#include "processor/sending_log.hpp"
+#include "queue/spool.hpp"
+
+#include <string>
+#include <vector>
+
+namespace nodespool::processor {
+
+/// Settles every open entry of @p own and of the logs of dead processes: a copy that its link file records
+/// stays; any other is deleted on its node, or becomes a `remove` job where the node cannot be asked now.
+/// After a crash in here the logs are still there, and the next run does it again.
+void settle_leftover_copies(const std::string& cluster_root, const std::vector<node::NodeConfig>& nodes,
+                            const catalog::Catalog& catalog, const queue::Spool& spool, SendingLog& own);
+
+} // namespace nodespool::processor

@@ -1,0 +1,343 @@
+// Feeding jobs from the spool into the run, and the run from beginning to end.
+#include "processor/processor.hpp"
+
+#include "base/file_system.hpp"
+#include "base/log.hpp"
+#include "base/staged_file.hpp"
+#include "processor/report.hpp"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace nodespool::processor {
+
+namespace {
+
+constexpr std::size_t k_most_in_flight = 8192;
+constexpr unsigned k_most_looks = 20;
+constexpr std::chrono::seconds k_longest_wait{60};
+constexpr const char* k_cursor_file = "round-robin";
+
+std::string state_directory(const Cluster& cluster) {
+    return cluster.root + "/.state";
+}
+
+/// How many queue files may be claimed at once: each holds up to two descriptors; lanes and links need
+/// theirs.
+std::size_t most_open_files(unsigned lanes) {
+    const std::size_t reserved = 128 + 16 * static_cast<std::size_t>(lanes);
+    const std::size_t limit = base::raise_open_file_limit(4096 + reserved);
+    return std::clamp<std::size_t>(limit > reserved ? (limit - reserved) / 2 : 1, 1, 2048);
+}
+
+} // namespace
+
+std::uint64_t Summary::count(Result result) const {
+    const auto found = ended.find(result);
+    return found == ended.end() ? 0 : found->second;
+}
+
+unsigned default_lanes(const Cluster& cluster) {
+    constexpr unsigned k_most = 16;
+    const unsigned connections =
+        std::accumulate(cluster.nodes.begin(), cluster.nodes.end(), 0U,
+                        [](unsigned sum, const auto& node) { return sum + node.connections; });
+    return std::clamp(connections, 1U, k_most);
+}
+
+std::string saved_cursor(const Cluster& cluster) {
+    constexpr std::size_t k_most_bytes = 1U << 20U;
+    const auto fd =
+        base::try_open_at(base::k_cwd, state_directory(cluster) + "/" + k_cursor_file, O_RDONLY | O_NOFOLLOW);
+    return fd ? base::read_whole(fd->get(), k_most_bytes, k_cursor_file) : std::string();
+}
+
+Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& work,
+                     base::StopSignal& stop_signal, RunOptions options)
+    : m_cluster(&cluster),
+      m_spool(&spool),
+      m_work(&work),
+      m_stop(&stop_signal),
+      m_options(std::move(options)),
+      m_most_open_files(most_open_files(m_options.lanes)),
+      m_scheduler(cluster.nodes, m_options.lanes, spool.clock()) {
+    for (const node::NodeConfig& node : cluster.nodes)
+        m_node_names.insert(node.name);
+    m_committer = std::make_unique<Committer>(
+        spool, work,
+        Committer::Exits{[this](JobPtr job) { ended(std::move(job)); },
+                         [this](JobPtr job) { m_flights.look_again(std::move(job)); },
+                         [this] { m_flights.file_finished(); }},
+        m_options.second_look);
+    m_lanes = std::make_unique<Lanes>(m_options.lanes, m_scheduler, work,
+                                      [this](JobPtr job) { m_committer->commit(std::move(job)); });
+}
+
+Processor::~Processor() {
+    m_stop->tell({});
+    m_scheduler.close();
+    m_lanes.reset();
+    m_committer.reset();
+}
+
+Summary Processor::run() {
+    queue::settle_set_aside_files(*m_spool);
+    m_spool->clear_abandoned();
+    m_saved_cursor = saved_cursor(*m_cluster);
+    m_scheduler.restore_cursor(m_saved_cursor);
+    if (m_options.follow == Follow::yes)
+        m_watch = std::make_unique<base::DirectoryWatch>(m_spool->path());
+    m_stop->tell([this] { stop(); });
+    if (is_stopping())
+        stop();
+    bool looked_after_given_back = false;
+    for (;;) {
+        const bool more = pass();
+        if (m_options.follow == Follow::yes && !is_stopping()) {
+            wait_for_news();
+            continue;
+        }
+        const bool given_back =
+            m_committer->has_given_back_files() && !std::exchange(looked_after_given_back, true);
+        if (is_stopping() || (!more && !given_back))
+            break;
+    }
+    m_stop->tell({});
+    m_summary.deferred = m_deferred;
+    m_summary.io_error = m_io_error;
+    return m_summary;
+}
+
+/// Nothing new begins; what no lane has begun yet stays in the queue.
+void Processor::stop() {
+    for (JobPtr& job : m_scheduler.close()) {
+        job->outcome = {Result::left, "stopped"};
+        m_committer->commit(std::move(job));
+    }
+    m_flights.nudge();
+}
+
+/// Once through the spool. Follow::no: until all of it has ended. @return true where lines were passed over
+bool Processor::pass() {
+    m_passed_over = false;
+    m_next_due.reset();
+    m_deferred = 0;
+    for (const std::string& name : m_spool->queue_files(m_work->keywords())) {
+        look_at_returned();
+        wait_until([this](std::size_t, std::size_t open_files) {
+            return is_stopping() || open_files < m_most_open_files;
+        });
+        if (is_stopping() || (m_options.max_jobs && m_begun >= *m_options.max_jobs))
+            break;
+        auto claimed = queue::ClaimedFile::claim(*m_spool, name);
+        if (!claimed)
+            continue;
+        auto file = std::make_shared<OpenFile>();
+        file->claimed = std::move(claimed);
+        m_flights.file_opened();
+        feed(file);
+    }
+    if (m_options.follow == Follow::no || is_stopping())
+        wait_until(
+            [](std::size_t in_flight, std::size_t open_files) { return in_flight == 0 && open_files == 0; });
+    if (m_flights.in_flight() == 0 && m_stop->state() != base::Stop::now)
+        m_work->clean_up();
+    save_cursor();
+    return m_passed_over;
+}
+
+void Processor::feed(const std::shared_ptr<OpenFile>& file) {
+    try {
+        while (const std::optional<queue::RawLine> line = file->claimed->next()) {
+            look_at_returned();
+            wait_until([this](std::size_t in_flight, std::size_t) {
+                return is_stopping() || in_flight < k_most_in_flight;
+            });
+            if (is_stopping() || !feed_line(file, *line)) {
+                file->lines_stay = true;
+                break;
+            }
+        }
+    } catch (const base::Error& error) {
+        base::log(base::LogLevel::error, error.what());
+        file->lines_stay = true;
+        m_io_error = true;
+    }
+    if (file->claimed->left_last_line())
+        file->lines_stay = true;
+    m_committer->finish(file);
+}
+
+/// @return false: no more lines now
+bool Processor::feed_line(const std::shared_ptr<OpenFile>& file, const queue::RawLine& line) {
+    const queue::LineClass line_class = queue::classify(line.text);
+    if (line_class.kind == queue::LineKind::nothing)
+        return true;
+    const std::vector<queue::Keyword> own = m_work->keywords();
+    const bool is_own = std::find(own.begin(), own.end(), line_class.keyword) != own.end();
+    if (line_class.kind == queue::LineKind::job && !is_own) {
+        file->lines_stay = true;
+        return true;
+    }
+    auto job = std::make_unique<Job>();
+    job->file = file;
+    job->line = queue::mark_of(line);
+    try {
+        job->record = queue::parse_job(line.text, {file->claimed->path(), line.number}, &m_node_names);
+    } catch (const queue::JobError& error) {
+        job->outcome = {Result::rejected, error.what()};
+        begin(std::move(job));
+        return true;
+    }
+    if (is_for_later(job->record)) {
+        file->lines_stay = true;
+        return true;
+    }
+    if (m_options.max_jobs && m_begun >= *m_options.max_jobs)
+        return false;
+    ++m_begun;
+    begin(std::move(job));
+    return true;
+}
+
+/// Not yet due, or not among those that this run is for.
+bool Processor::is_for_later(const queue::JobRecord& job) {
+    if (m_options.only && ::fnmatch(m_options.only->c_str(), job.path.c_str(), 0) != 0)
+        return true;
+    if (!job.not_before || *job.not_before <= m_spool->clock().now())
+        return false;
+    ++m_deferred;
+    m_next_due = m_next_due ? std::min(*m_next_due, *job.not_before) : *job.not_before;
+    return true;
+}
+
+void Processor::begin(JobPtr job) {
+    ++job->file->in_flight;
+    if (JobPtr now = m_flights.begin(std::move(job)))
+        start(std::move(now));
+}
+
+/// Looks at the job and sends it on its way.
+void Processor::start(JobPtr job) {
+    if (job->outcome.result == Result::rejected) {
+        m_committer->commit(std::move(job));
+        return;
+    }
+    if (job->looks > k_most_looks) {
+        end_with(std::move(job), {Result::resubmitted, "the file keeps changing: " + job->outcome.reason});
+        return;
+    }
+    Assessment assessment;
+    try {
+        assessment = m_work->assess(*job);
+    } catch (const base::Error& error) {
+        // A link file that cannot be read waits for a person; anything else is the cluster server's own
+        // trouble.
+        const bool waits = error.error_class() == base::ErrorClass::bad_input;
+        Outcome outcome(waits ? Result::resubmitted : Result::left, error.what());
+        outcome.io_error = true;
+        end_with(std::move(job), outcome);
+        return;
+    }
+    auto placement = Scheduler::Placement::placed;
+    switch (assessment.verdict) {
+    case Verdict::on_a_node:
+        placement = m_scheduler.place(job);
+        break;
+    case Verdict::here:
+        placement = m_scheduler.place_here(job);
+        break;
+    case Verdict::ended:
+        end_with(std::move(job), assessment.outcome);
+        return;
+    }
+    answer(placement, std::move(job));
+}
+
+/// Where the scheduler gave the job back, it ends here.
+void Processor::answer(Scheduler::Placement placement, JobPtr job) {
+    switch (placement) {
+    case Scheduler::Placement::placed:
+        return;
+    case Scheduler::Placement::no_node: {
+        const std::string why = m_scheduler.why_no_node(*job);
+        end_with(std::move(job), {Result::resubmitted, why});
+        return;
+    }
+    case Scheduler::Placement::no_room:
+        m_passed_over = true;
+        end_with(std::move(job), {Result::left, "its nodes are busy: later in this run"});
+        return;
+    case Scheduler::Placement::interrupted:
+        end_with(std::move(job), {Result::left, "stopped"});
+        return;
+    }
+}
+
+void Processor::end_with(JobPtr job, Outcome outcome) {
+    job->outcome = std::move(outcome);
+    m_committer->commit(std::move(job));
+}
+
+/// In the committer's thread.
+void Processor::ended(JobPtr job) {
+    log_end(*job, *m_work);
+    ++m_summary.ended[job->outcome.result];
+    m_summary.bytes += job->outcome.bytes;
+    if (job->outcome.io_error)
+        m_io_error = true;
+    ++m_counters.ended;
+    m_counters.bytes += job->outcome.bytes;
+    if (m_options.on_end)
+        m_options.on_end(*job);
+    m_flights.end(*job);
+}
+
+void Processor::look_at_returned() {
+    while (JobPtr job = m_flights.next_again())
+        start(std::move(job));
+}
+
+template <typename Condition>
+void Processor::wait_until(Condition condition) {
+    for (;;) {
+        look_at_returned();
+        if (condition(m_flights.in_flight(), m_flights.open_files()))
+            return;
+        m_flights.wait(condition);
+    }
+}
+
+/// Follow: until a queue file comes in, a job is due, a job comes back, or a signal.
+void Processor::wait_for_news() {
+    std::chrono::milliseconds longest = k_longest_wait;
+    if (m_next_due) {
+        const double due_s = std::max(0.0, base::seconds_between(m_spool->clock().now(), *m_next_due));
+        longest = std::min(longest, std::chrono::milliseconds(static_cast<std::int64_t>(due_s * 1000) + 1));
+    }
+    std::atomic<bool> news{false};
+    std::thread watcher([&] {
+        m_watch->wait(longest);
+        news = true;
+        m_flights.nudge();
+    });
+    wait_until([&](std::size_t, std::size_t) { return news || is_stopping(); });
+    m_watch->wake();
+    watcher.join();
+}
+
+void Processor::save_cursor() {
+    const std::string cursor = m_scheduler.cursor();
+    if (cursor == m_saved_cursor)
+        return;
+    base::make_directories_durably(base::k_cwd, state_directory(*m_cluster), 0770);
+    const base::Fd directory = base::open_directory(state_directory(*m_cluster));
+    base::clear_abandoned(directory.get(), state_directory(*m_cluster));
+    base::publish(directory.get(), k_cursor_file, cursor, 0660, base::Replace::yes);
+    m_saved_cursor = cursor;
+}
+
+} // namespace nodespool::processor

@@ -1,0 +1,255 @@
+// Backlogs and shares.
+#include "processor/scheduler.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace nodespool::processor {
+
+namespace {
+
+constexpr std::size_t k_backlog = 64;
+/// Of jobs that may wait for a busy node because no other will do.
+constexpr std::size_t k_long_backlog = 4096;
+
+std::vector<NodeChoice::Node> for_choice(const std::vector<node::NodeConfig>& nodes) {
+    std::vector<NodeChoice::Node> list;
+    for (const node::NodeConfig& node : nodes)
+        list.push_back({node.name, node.weight});
+    return list;
+}
+
+} // namespace
+
+Scheduler::Scheduler(const std::vector<node::NodeConfig>& nodes, unsigned lanes, const base::Clock& clock)
+    : m_clock(&clock),
+      m_lanes(lanes),
+      m_node_count(nodes.size()),
+      m_nodes(nodes.size() + 1),
+      m_choice(for_choice(nodes)) {
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+        m_nodes[i].config = nodes[i];
+    m_nodes.back().config.connections = std::numeric_limits<unsigned>::max();
+}
+
+bool Scheduler::can_take(const Node& node, const Job& job, std::size_t index) const {
+    const bool tried = index < job.tried.size() && job.tried[index];
+    return !tried && job.record.nodes.allows(node.config.name) && node.health.is_usable(m_clock->monotonic());
+}
+
+std::vector<bool> Scheduler::candidates(const Job& job) const {
+    std::vector<bool> eligible(m_node_count);
+    for (std::size_t i = 0; i < m_node_count; ++i)
+        eligible[i] = can_take(m_nodes[i], job, i);
+    return eligible;
+}
+
+void Scheduler::enqueue(std::size_t node, JobPtr& job) {
+    m_nodes[node].health.given(m_clock->monotonic());
+    m_nodes[node].backlog.push_back(std::move(job));
+    m_work.notify_one();
+}
+
+Scheduler::Placement Scheduler::place(JobPtr& job) {
+    std::unique_lock lock(m_mutex);
+    for (;;) {
+        if (m_closed)
+            return Placement::interrupted;
+        const std::vector<bool> eligible = candidates(*job);
+        if (std::find(eligible.begin(), eligible.end(), true) == eligible.end())
+            return Placement::no_node;
+        std::vector<bool> with_room = eligible;
+        std::vector<bool> with_long_room = eligible;
+        bool others_have_room = false;
+        for (std::size_t i = 0; i < m_node_count; ++i) {
+            const std::size_t waiting = m_nodes[i].backlog.size();
+            with_room[i] = eligible[i] && waiting < k_backlog;
+            with_long_room[i] = eligible[i] && waiting < k_long_backlog;
+            others_have_room = others_have_room || (!eligible[i] && waiting < k_backlog &&
+                                                    m_nodes[i].health.is_usable(m_clock->monotonic()));
+        }
+        const auto any = [](const std::vector<bool>& flags) {
+            return std::find(flags.begin(), flags.end(), true) != flags.end();
+        };
+        if (any(with_room)) {
+            enqueue(m_choice.next(with_room), job);
+            return Placement::placed;
+        }
+        if (others_have_room) {
+            // Waiting here would keep the jobs behind this one from nodes that are free.
+            if (!any(with_long_room))
+                return Placement::no_room;
+            enqueue(m_choice.next(with_long_room), job);
+            return Placement::placed;
+        }
+        m_room.wait(lock);
+    }
+}
+
+Scheduler::Placement Scheduler::place_again(JobPtr& job) {
+    const std::scoped_lock lock(m_mutex);
+    if (m_closed)
+        return Placement::interrupted;
+    const std::vector<bool> eligible = candidates(*job);
+    if (std::find(eligible.begin(), eligible.end(), true) == eligible.end())
+        return Placement::no_node;
+    enqueue(m_choice.next(eligible), job);
+    return Placement::placed;
+}
+
+Scheduler::Placement Scheduler::place_here(JobPtr& job) {
+    std::unique_lock lock(m_mutex);
+    m_room.wait(lock, [&] { return m_closed || m_nodes.back().backlog.size() < k_backlog; });
+    if (m_closed)
+        return Placement::interrupted;
+    enqueue(m_node_count, job);
+    return Placement::placed;
+}
+
+std::optional<std::string> Scheduler::preview(const Job& job) {
+    const std::scoped_lock lock(m_mutex);
+    const std::vector<bool> eligible = candidates(job);
+    if (std::find(eligible.begin(), eligible.end(), true) == eligible.end())
+        return std::nullopt;
+    return m_nodes[m_choice.next(eligible)].config.name;
+}
+
+/// How many lanes a node may hold while others have work: the lanes shared out evenly among the nodes with
+/// work, where one that takes fewer connections leaves the rest to the others.
+unsigned Scheduler::fair_share() const {
+    std::vector<unsigned> limits;
+    for (const Node& node : m_nodes)
+        if (!node.backlog.empty() || node.active > 0)
+            limits.push_back(node.config.connections);
+    std::sort(limits.begin(), limits.end());
+    unsigned lanes = m_lanes;
+    unsigned share = m_lanes;
+    for (std::size_t i = 0; i < limits.size(); ++i) {
+        const auto sharing = static_cast<unsigned>(limits.size() - i);
+        share = (lanes + sharing - 1) / sharing;
+        if (limits[i] >= share)
+            break;
+        lanes -= limits[i];
+    }
+    return std::max(share, 1U);
+}
+
+/// The node whose next job a free lane should take: of those with a job and a free connection, the one with
+/// the fewest lanes; beyond its share only where no other node has work.
+std::optional<std::size_t> Scheduler::next_for_a_lane() const {
+    std::optional<std::size_t> best;
+    std::size_t with_work = 0;
+    for (std::size_t i = 0; i < m_nodes.size(); ++i) {
+        const Node& node = m_nodes[i];
+        with_work += !node.backlog.empty() || node.active > 0 ? 1 : 0;
+        if (node.backlog.empty() || node.active >= node.config.connections)
+            continue;
+        if (!best || node.active < m_nodes[*best].active ||
+            (node.active == m_nodes[*best].active && node.backlog.size() > m_nodes[*best].backlog.size()))
+            best = i;
+    }
+    if (best && with_work > 1 && m_nodes[*best].active >= fair_share())
+        return std::nullopt;
+    return best;
+}
+
+std::optional<Scheduler::Task> Scheduler::take() {
+    std::unique_lock lock(m_mutex);
+    for (;;) {
+        if (m_closed)
+            return std::nullopt;
+        if (const std::optional<std::size_t> index = next_for_a_lane()) {
+            Node& node = m_nodes[*index];
+            Task task{std::move(node.backlog.front()), std::nullopt};
+            if (*index < m_node_count)
+                task.node = *index;
+            node.backlog.pop_front();
+            ++node.active;
+            m_room.notify_all();
+            return task;
+        }
+        m_work.wait(lock);
+    }
+}
+
+void Scheduler::released(std::optional<std::size_t> node) {
+    --m_nodes[node.value_or(m_node_count)].active;
+    m_room.notify_all();
+    m_work.notify_all();
+}
+
+void Scheduler::succeeded(std::optional<std::size_t> node) {
+    const std::scoped_lock lock(m_mutex);
+    if (node)
+        m_nodes[*node].health.succeeded();
+    released(node);
+}
+
+void Scheduler::not_tried(std::optional<std::size_t> node) {
+    const std::scoped_lock lock(m_mutex);
+    if (node)
+        m_nodes[*node].health.not_tried();
+    released(node);
+}
+
+std::vector<JobPtr> Scheduler::failed(std::size_t node, node::Failure failure, const std::string& reason) {
+    const std::scoped_lock lock(m_mutex);
+    std::vector<JobPtr> waiting;
+    if (m_nodes[node].health.failed(failure, reason, m_clock->monotonic()))
+        for (auto& backlog = m_nodes[node].backlog; !backlog.empty(); backlog.pop_front())
+            waiting.push_back(std::move(backlog.front()));
+    released(node);
+    return waiting;
+}
+
+std::string Scheduler::why_no_node(const Job& job) {
+    const std::scoped_lock lock(m_mutex);
+    std::string why;
+    for (std::size_t i = 0; i < m_node_count; ++i) {
+        const Node& node = m_nodes[i];
+        if (!job.record.nodes.allows(node.config.name))
+            continue;
+        why += why.empty() ? "" : "; ";
+        if (node.health.state() == NodeState::up)
+            why += job.last_error.starts_with(node.config.name + ":") ? job.last_error
+                                                                      : node.config.name + ": failed";
+        else
+            why += node.health.reason() + " (" + std::string(to_string(node.health.state())) + ")";
+    }
+    return why.empty() ? "no node is configured" : why;
+}
+
+std::vector<JobPtr> Scheduler::close() {
+    const std::scoped_lock lock(m_mutex);
+    m_closed = true;
+    std::vector<JobPtr> waiting;
+    for (Node& node : m_nodes)
+        for (; !node.backlog.empty(); node.backlog.pop_front())
+            waiting.push_back(std::move(node.backlog.front()));
+    m_room.notify_all();
+    m_work.notify_all();
+    return waiting;
+}
+
+std::vector<Scheduler::NodeReport> Scheduler::report() {
+    const std::scoped_lock lock(m_mutex);
+    std::vector<NodeReport> list;
+    for (std::size_t i = 0; i < m_node_count; ++i) {
+        const Node& node = m_nodes[i];
+        list.push_back(
+            {node.config.name, node.health.state(), node.health.reason(), node.backlog.size(), node.active});
+    }
+    return list;
+}
+
+std::string Scheduler::cursor() {
+    const std::scoped_lock lock(m_mutex);
+    return m_choice.cursor();
+}
+
+void Scheduler::restore_cursor(const std::string& cursor) {
+    const std::scoped_lock lock(m_mutex);
+    m_choice.restore(cursor);
+}
+
+} // namespace nodespool::processor

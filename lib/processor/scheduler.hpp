@@ -1,0 +1,107 @@
+// Hands jobs to nodes and lanes: a backlog for each node, and a fair share of the lanes.
+#pragma once
+
+#include "base/clock.hpp"
+#include "processor/job.hpp"
+#include "processor/node_choice.hpp"
+#include "processor/node_health.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nodespool::processor {
+
+/// Thread-safe. The feeder places jobs; lanes take them, one at a time, and say how it went.
+///
+/// Round robin is exact while nodes keep up: a job enters the backlog of the node whose turn it is, and only
+/// a full backlog (64) is passed over. A job whose list leaves no choice may wait in a longer line, so that
+/// it does not stop the jobs behind it. While other nodes have work, no node holds more than its share of the
+/// lanes.
+class Scheduler {
+  public:
+    Scheduler(const std::vector<node::NodeConfig>& nodes, unsigned lanes, const base::Clock& clock);
+
+    enum class Placement {
+        placed,
+        no_node, ///< none that the job allows can be used now: why_no_node() says why; the job is given back
+        no_room, ///< the only nodes it allows are hopelessly behind; the job is given back
+        interrupted ///< closed meanwhile; the job is given back
+    };
+    /// Waits while every node that could take the job, and every other, is busy.
+    Placement place(JobPtr& job);
+    /// For work that needs no node.
+    Placement place_here(JobPtr& job);
+    /// From a lane, after a failure: never waits, never refuses for lack of room.
+    Placement place_again(JobPtr& job);
+
+    /// Which node @p job would go to now, as a dry run says it; nullopt: none.
+    std::optional<std::string> preview(const Job& job);
+
+    struct Task {
+        JobPtr job;
+        std::optional<std::size_t> node; ///< nullopt: work that needs no node
+    };
+    /// For a lane: waits for something to do. nullopt: closed.
+    std::optional<Task> take();
+
+    /// The lane's task is over and the node did what it was asked.
+    void succeeded(std::optional<std::size_t> node);
+    /// The lane's task is over without a word about the node.
+    void not_tried(std::optional<std::size_t> node);
+    /// The lane's task failed on the node. @return the jobs that waited for it and must be placed again,
+    /// where it is no longer usable
+    std::vector<JobPtr> failed(std::size_t node, node::Failure failure, const std::string& reason);
+
+    /// Why no node can take @p job now, node by node.
+    std::string why_no_node(const Job& job);
+
+    /// Takes back every job that no lane has begun. place() and take() end at once from here on.
+    std::vector<JobPtr> close();
+
+    struct NodeReport {
+        std::string name;
+        NodeState state;
+        std::string reason;
+        std::size_t waiting;
+        unsigned lanes;
+    };
+    std::vector<NodeReport> report();
+    [[nodiscard]] const node::NodeConfig& config(std::size_t node) const { return m_nodes[node].config; }
+    [[nodiscard]] std::size_t node_count() const { return m_node_count; }
+
+    std::string cursor();
+    void restore_cursor(const std::string& cursor);
+
+  private:
+    struct Node {
+        node::NodeConfig config; ///< of the last entry, "here": only connections count
+        NodeHealth health;
+        std::deque<JobPtr> backlog;
+        unsigned active = 0;
+    };
+
+    [[nodiscard]] bool can_take(const Node& node, const Job& job, std::size_t index) const;
+    std::vector<bool> candidates(const Job& job) const;
+    void enqueue(std::size_t node, JobPtr& job);
+    [[nodiscard]] unsigned fair_share() const;
+    [[nodiscard]] std::optional<std::size_t> next_for_a_lane() const;
+    void released(std::optional<std::size_t> node);
+
+    const base::Clock* m_clock;
+    unsigned m_lanes;
+    std::size_t m_node_count;
+
+    std::mutex m_mutex;
+    std::condition_variable m_room; ///< a backlog has shrunk or a node's state has changed
+    std::condition_variable m_work; ///< a backlog has grown or a lane is free
+    std::vector<Node> m_nodes;      ///< the configured ones, then "here"
+    NodeChoice m_choice;
+    bool m_closed = false;
+};
+
+} // namespace nodespool::processor

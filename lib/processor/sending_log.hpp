@@ -1,0 +1,82 @@
+// The sending log: which names on nodes this process has begun to write, so that none is left there
+// unrecorded.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+#include "base/timestamp.hpp"
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nodespool::processor {
+
+/// A line `NODE NAME FILE SIZE MTIME` (names encoded): the copy that is being written, and of what.
+struct Sending {
+    std::string node;
+    std::string name; ///< raw, on the node
+    std::string path; ///< raw cluster path
+    std::uint64_t size_bytes = 0;
+    base::Timestamp mtime;
+};
+
+/// `ROOT/.state/sending-HOST-PID-STAMP.log`, held locked while its process lives. An entry is settled (its
+/// first byte becomes
+/// `#`) when its copy is durably recorded in a link file, or is known to be gone from the node, or a `remove`
+/// job for it is durable. Thread-safe.
+class SendingLog {
+  public:
+    SendingLog(const std::string& cluster_root, const base::Clock& clock);
+    SendingLog(const SendingLog&) = delete;
+    SendingLog& operator=(const SendingLog&) = delete;
+    /// Removes the file when every entry is settled.
+    ~SendingLog();
+
+    using Entry = std::uint64_t; ///< offset of its line
+    /// In the kernel's hands when it returns: a killed process is covered. (After a power cut `check` finds
+    /// the copy.)
+    Entry note(const Sending& sending);
+    void settle(Entry entry);
+    /// What is not settled.
+    std::vector<std::pair<Entry, Sending>> open_entries();
+
+  private:
+    void create();
+
+    std::string m_root;
+    const base::Clock* m_clock;
+    std::mutex m_mutex;
+    base::Fd m_directory;
+    std::string m_name;
+    base::Fd m_fd;
+    std::uint64_t m_end = 0;
+    std::map<Entry, Sending> m_open;
+};
+
+/// A log whose process is gone, now locked by this one.
+class AbandonedLog {
+  public:
+    /// Every one there is.
+    static std::vector<AbandonedLog> find(const std::string& cluster_root);
+    /// Its unsettled entries.
+    [[nodiscard]] std::vector<Sending> open_entries() const;
+    /// Everything in it is settled: removes it.
+    void remove();
+
+  private:
+    AbandonedLog(std::string directory, std::string name, base::Fd fd)
+        : m_directory(std::move(directory)),
+          m_name(std::move(name)),
+          m_fd(std::move(fd)) {}
+
+    std::string m_directory;
+    std::string m_name;
+    base::Fd m_fd;
+};
+
+} // namespace nodespool::processor

@@ -1,0 +1,216 @@
+// store: the commit of finished transfers, and the release of local files.
+#include "base/log.hpp"
+#include "base/path_name.hpp"
+#include "processor/store_work.hpp"
+#include "queue/outbox.hpp"
+
+#include <algorithm>
+
+namespace nodespool::processor {
+
+namespace {
+
+StoreEffect& effect_of(Job& job) {
+    return static_cast<StoreEffect&>(*job.effect);
+}
+
+void fail(Job& job, const base::Error& error) {
+    base::log(base::LogLevel::error, {{"job", job.identity()}, {"msg", error.what()}});
+    job.effect.reset();
+    job.outcome = {Result::left, error.what()};
+    job.outcome.io_error = true;
+}
+
+queue::JobRecord removal(const catalog::Copy& copy, const std::string& path, std::uint64_t size_bytes) {
+    queue::JobRecord job;
+    job.keyword = queue::Keyword::remove;
+    job.node = copy.node;
+    job.path = copy.name;
+    job.size_bytes = size_bytes;
+    job.set_attribute("path", base::encode_name(path));
+    return job;
+}
+
+/// An upload that was put back where users see it: whoever wrote to it may have ended unheard while it was
+/// hidden.
+queue::JobRecord upload(const std::string& path, const base::FileStatus& status) {
+    queue::JobRecord job;
+    job.keyword = queue::Keyword::upload;
+    job.path = path;
+    job.owner_uid = status.uid;
+    job.size_bytes = status.size_bytes;
+    job.mtime = {status.mtime, 9};
+    return job;
+}
+
+} // namespace
+
+void StoreWork::commit(std::vector<Job*>& group) {
+    std::vector<std::string> paths;
+    for (const Job* job : group)
+        paths.push_back(job->record.path);
+    std::vector<Replaced> replaced;
+    {
+        catalog::LinkBatch batch(*m_catalog, paths);
+        for (Job* job : group) {
+            try {
+                decide(batch, *job, replaced);
+            } catch (const base::Error& error) {
+                fail(*job, error);
+            }
+        }
+        batch.commit();
+        queue_removals(batch, replaced);
+    }
+    for (Job* job : group) {
+        if (!job->effect)
+            continue;
+        try {
+            if (effect_of(*job).kind == StoreEffect::Kind::sent && job->outcome.result == Result::done)
+                m_sending.settle(effect_of(*job).entry);
+            begin_release(*job);
+        } catch (const base::Error& error) {
+            fail(*job, error);
+        }
+    }
+}
+
+/// Under the link's lock: what has become of the path and of its link since the job was looked at?
+void StoreWork::decide(catalog::LinkBatch& batch, Job& job, std::vector<Replaced>& replaced) {
+    StoreEffect& effect = effect_of(job);
+    switch (effect.kind) {
+    case StoreEffect::Kind::leftover:
+        batch.rely_on(job.record.path);
+        return;
+    case StoreEffect::Kind::recorded: {
+        const auto link = batch.read(job.record.path);
+        const bool still = link && !link->servers.empty() && link->checksum == effect.checksum &&
+                           link->records(effect.local.size_bytes, effect.local.mtime);
+        if (still) {
+            effect.recorded_copies = link->servers.size();
+            batch.rely_on(job.record.path);
+            return;
+        }
+        job.effect.reset();
+        job.outcome = {Result::again, "its link file changed"};
+        return;
+    }
+    case StoreEffect::Kind::sent:
+        decide_sent(batch, job, effect, replaced);
+        return;
+    }
+}
+
+/// A copy that is not wanted any more keeps its open entry in the sending log: clean_up() takes it from its
+/// node.
+void StoreWork::decide_sent(catalog::LinkBatch& batch, Job& job, StoreEffect& effect,
+                            std::vector<Replaced>& replaced) {
+    const std::string& path = job.record.path;
+    const auto link = batch.read(path);
+    const bool recorded = link && !link->servers.empty() &&
+                          link->records(effect.local.size_bytes, effect.local.mtime) &&
+                          !effect.checksum.empty() && link->checksum == effect.checksum;
+    const FileSpace::Found there = m_files.look(path);
+    if (recorded) {
+        effect.recorded_copies = link->servers.size();
+        batch.rely_on(path);
+        job.outcome.result = Result::duplicate;
+        job.outcome.reason = "another job stored this version meanwhile";
+        return;
+    }
+    if (!there.status || !there.status->is_same_version(effect.local)) {
+        job.effect.reset();
+        job.outcome = {Result::again, "the file changed while it was sent"};
+        return;
+    }
+    if (const std::string obstacle = link ? std::string() : m_catalog->obstacle(path); !obstacle.empty()) {
+        job.effect.reset();
+        job.outcome = {Result::resubmitted, obstacle};
+        return;
+    }
+    Replaced version;
+    catalog::Link& next = version.link;
+    if (link) {
+        next = *link;
+        next.gone.insert(next.gone.end(), link->servers.begin(), link->servers.end());
+        version.gone_size_bytes = link->size_bytes;
+    }
+    next.path = path;
+    next.size_bytes = effect.local.size_bytes;
+    next.owner_uid = job.record.keyword == queue::Keyword::upload ? job.record.owner_uid : effect.local.uid;
+    next.mtime = {effect.local.mtime, 9};
+    next.checksum = effect.checksum;
+    next.servers = {effect.copy};
+    effect.recorded_copies = next.servers.size();
+    next.copies = std::max(next.copies, 1U);
+    batch.replace(next);
+    if (!next.gone.empty())
+        replaced.push_back(std::move(version));
+}
+
+/// The copies of older versions: first their `remove` jobs, then the link files without the `gone` lines.
+void StoreWork::queue_removals(catalog::LinkBatch& batch, const std::vector<Replaced>& replaced) {
+    if (replaced.empty())
+        return;
+    queue::Outbox outbox(*m_spool);
+    for (const Replaced& version : replaced)
+        for (const catalog::Copy& copy : version.link.gone)
+            outbox.add(removal(copy, version.link.path, version.gone_size_bytes), queue::Priority::normal,
+                       "");
+    outbox.commit();
+    for (const Replaced& version : replaced) {
+        catalog::Link link = version.link;
+        link.gone.clear();
+        batch.replace(link);
+    }
+    batch.commit();
+}
+
+/// Hides the local file for the second look, where it is to be taken away. Keeps the effect only for that.
+void StoreWork::begin_release(Job& job) {
+    const StoreEffect& effect = effect_of(job);
+    if (effect.kind == StoreEffect::Kind::leftover)
+        return;
+    if (m_cluster->keep_local == KeepLocal::yes || effect.recorded_copies < m_cluster->release_at_copies) {
+        job.effect.reset();
+        return;
+    }
+    switch (m_take_away.hide(job.record.path, effect.local)) {
+    case TakeAway::Hiding::hidden:
+        return;
+    case TakeAway::Hiding::not_there:
+        break;
+    case TakeAway::Hiding::name_is_taken:
+        job.outcome = {Result::again, "an earlier run left it half taken away"};
+        break;
+    }
+    job.effect.reset();
+}
+
+void StoreWork::release(std::vector<Job*>& group) {
+    queue::Outbox outbox(*m_spool);
+    for (Job* job : group) {
+        try {
+            finish_release(*job, outbox);
+        } catch (const base::Error& error) {
+            fail(*job, error);
+        }
+    }
+    outbox.commit();
+    m_take_away.sync();
+    for (Job* job : group)
+        job->effect.reset();
+}
+
+void StoreWork::finish_release(Job& job, queue::Outbox& outbox) {
+    const StoreEffect& effect = effect_of(job);
+    const auto version = effect.remove_local ? std::optional(effect.local) : std::nullopt;
+    const TakeAway::Ending ending = m_take_away.finish(job.record.path, version);
+    if (ending.how != TakeAway::Ending::How::removed && ending.status)
+        outbox.add(upload(ending.path, *ending.status), queue::Priority::normal,
+                   "written to while it was taken away: looked at once more");
+    if (effect.kind == StoreEffect::Kind::leftover)
+        job.outcome = {Result::again, "what an earlier run left is settled"};
+}
+
+} // namespace nodespool::processor

@@ -1,0 +1,92 @@
+// store: uploads go to a node, are recorded in a link file, and leave the file space.
+#pragma once
+
+#include "catalog/catalog.hpp"
+#include "processor/cluster.hpp"
+#include "processor/file_space.hpp"
+#include "processor/leftover_copies.hpp"
+#include "processor/rate_limit.hpp"
+#include "processor/sending_log.hpp"
+#include "processor/take_away.hpp"
+#include "processor/upload_source.hpp"
+#include "processor/work.hpp"
+#include "queue/spool.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nodespool::processor {
+
+/// What store leaves for the commit.
+struct StoreEffect final : Effect {
+    enum class Kind {
+        sent,     ///< a new copy is on a node, complete
+        recorded, ///< the link file records this version, and the content was compared
+        leftover  ///< a file that an earlier run hid and did not finish taking away
+    };
+    Kind kind = Kind::sent;
+    base::FileStatus local;   ///< what was read
+    bool remove_local = true; ///< leftover: it is what the link file records; else it goes back
+    catalog::Copy copy;
+    std::string checksum;
+    SendingLog::Entry entry = 0;
+    std::size_t recorded_copies = 0; ///< in the link file, as of the commit
+};
+
+class StoreWork final : public Work {
+  public:
+    /// @param stop  asked while bytes move: Stop::now breaks transfers off
+    StoreWork(const Cluster& cluster, const queue::Spool& spool, const catalog::Catalog& catalog,
+              std::optional<std::uint64_t> limit_bytes_per_second, std::function<base::Stop()> stop);
+
+    [[nodiscard]] std::vector<queue::Keyword> keywords() const override {
+        return {queue::Keyword::upload, queue::Keyword::store};
+    }
+    [[nodiscard]] std::string_view verb() const override { return "store"; }
+    [[nodiscard]] std::string_view done_word() const override { return "stored"; }
+
+    Assessment assess(Job& job) override;
+    void act(Job& job, node::Session* session, const std::string& node_name) override;
+    void commit(std::vector<Job*>& group) override;
+    void release(std::vector<Job*>& group) override;
+    void clean_up() override;
+
+  private:
+    // store_work.cpp
+    [[nodiscard]] Assessment assess_missing(const Job& job, const FileSpace::Found& found) const;
+    [[nodiscard]] std::optional<FileSpace::Opened> open_resting(Job& job) const;
+    [[nodiscard]] Outcome later(const std::string& why) const;
+    void act_on_node(Job& job, node::Session& session, const std::string& node_name);
+    void send(Job& job, node::Session& session, const FileSpace::Opened& opened, StoreEffect& effect);
+    void discard(node::Session& session, const StoreEffect& effect);
+    void act_here(Job& job);
+    void verify_leftover(Job& job, const catalog::Link* link);
+    void verify_recorded(Job& job, const catalog::Link& link);
+    [[nodiscard]] bool has_content(int fd, std::uint64_t size_bytes, const std::string& path,
+                                   const std::string& checksum);
+
+    // store_commit.cpp
+    struct Replaced {
+        catalog::Link link;            ///< as committed, with its gone lines
+        std::uint64_t gone_size_bytes; ///< of the version before
+    };
+    void decide(catalog::LinkBatch& batch, Job& job, std::vector<Replaced>& replaced);
+    void decide_sent(catalog::LinkBatch& batch, Job& job, StoreEffect& effect,
+                     std::vector<Replaced>& replaced);
+    void queue_removals(catalog::LinkBatch& batch, const std::vector<Replaced>& replaced);
+    void begin_release(Job& job);
+    void finish_release(Job& job, queue::Outbox& outbox);
+
+    const Cluster* m_cluster;
+    const queue::Spool* m_spool;
+    const catalog::Catalog* m_catalog;
+    FileSpace m_files;
+    RateLimit m_limit;
+    std::function<base::Stop()> m_stop;
+    SendingLog m_sending;
+    TakeAway m_take_away;
+};
+
+} // namespace nodespool::processor
