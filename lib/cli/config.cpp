@@ -1,0 +1,136 @@
+// The configuration: lines typed, checked and stored by Boost.Program_options, environment before file.
+#include "cli/config.hpp"
+
+#include "base/error.hpp"
+#include "base/path_name.hpp"
+#include "cli/cluster_root.hpp"
+#include "cli/config_lines.hpp"
+#include "cli/config_node.hpp"
+#include "cli/config_section.hpp"
+#include "cli/config_values.hpp"
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/value_semantic.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+namespace nodespool::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+using Copies = Bounded<1, 1000>;
+using QuietSeconds = Bounded<0, 86400>;
+using Jobs = Bounded<1, 1024>;
+
+const po::options_description& cluster_keys() {
+    static const po::options_description keys = [] {
+        po::options_description description;
+        auto add = description.add_options();
+        add("files", po::value<TextValue>());
+        add("checksum", po::value<ChecksumValue>());
+        add("keep-local", po::value<KeepLocal>());
+        add("release-at-copies", po::value<Copies>());
+        add("quiet", po::value<QuietSeconds>());
+        add("jobs", po::value<Jobs>());
+        add("log", po::value<LogValue>());
+        return description;
+    }();
+    return keys;
+}
+
+/// NODESPOOL_KEY for each key of [cluster]; an empty variable counts as not set.
+po::variables_map values_of_environment() {
+    constexpr std::array<std::pair<const char*, const char*>, 7> variables = {
+        {{"NODESPOOL_FILES", "files"},
+         {"NODESPOOL_CHECKSUM", "checksum"},
+         {"NODESPOOL_KEEP_LOCAL", "keep-local"},
+         {"NODESPOOL_RELEASE_AT_COPIES", "release-at-copies"},
+         {"NODESPOOL_QUIET", "quiet"},
+         {"NODESPOOL_JOBS", "jobs"},
+         {"NODESPOOL_LOG", "log"}}};
+    po::variables_map values;
+    for (const auto& [variable, key] : variables) {
+        const char* const text = std::getenv(variable);
+        if (text == nullptr || *text == '\0')
+            continue;
+        try {
+            store_value(cluster_keys(), key, text, values);
+        } catch (const BadValue& bad) {
+            throw base::Error(base::ErrorClass::config,
+                              fmt::format("the environment variable {}: found '{}', expected {}", variable,
+                                          base::printable(text), bad.expected));
+        }
+    }
+    return values;
+}
+
+void apply_cluster(const po::variables_map& values, Config& config) {
+    if (const auto* files = find<TextValue>(values, "files"))
+        config.files = files->value.starts_with('/') ? files->value : config.root + "/" + files->value;
+    if (const auto* checksum = find<ChecksumValue>(values, "checksum"))
+        config.checksum = checksum->value;
+    if (const auto* keep_local = find<KeepLocal>(values, "keep-local"))
+        config.keep_local = *keep_local;
+    if (const auto* copies = find<Copies>(values, "release-at-copies"))
+        config.release_at_copies = copies->value;
+    if (const auto* quiet = find<QuietSeconds>(values, "quiet"))
+        config.quiet = std::chrono::seconds(quiet->value);
+    if (const auto* jobs = find<Jobs>(values, "jobs"))
+        config.jobs = jobs->value;
+    if (const auto* log = find<LogValue>(values, "log"))
+        config.log = log->value;
+}
+
+void read_sections(const std::string& text, const ConfigOrigin& origin, Config& config) {
+    constexpr std::string_view node_prefix = "node.";
+    po::variables_map from_file;
+    for (const ConfigSection& section : split_config(text, origin.file)) {
+        if (section.name == "cluster") {
+            from_file = values_of(section, cluster_keys(), origin.file);
+            continue;
+        }
+        const std::string node_name =
+            section.name.starts_with(node_prefix) ? section.name.substr(node_prefix.size()) : "";
+        if (!node::is_node_name(node_name))
+            throw_config_error(origin.file, section.line, "section " + quoted_key(section.name),
+                               "[cluster] or [node.NAME], NAME of letters, digits, '_', '.' and '-'");
+        config.nodes.push_back(read_node(section, node_name, origin));
+    }
+    po::variables_map values = values_of_environment();
+    values.next(&from_file);
+    apply_cluster(values, config);
+}
+
+void refuse_directory_of_strangers(const std::string& path) {
+    if (const auto status = base::status_at(base::k_cwd, path))
+        refuse_if_others_can_write(path, *status);
+}
+
+} // namespace
+
+Config load_config(const std::string& root_option, Passwords passwords) {
+    Config config;
+    config.root = find_cluster_root(root_option);
+    config.files = config.root;
+    const std::string file = config.root + "/.cluster.conf";
+    const std::optional<ReadFile> conf = read_small_file(file);
+    if (!conf)
+        throw base::Error(base::ErrorClass::config,
+                          base::printable(file) + " does not exist: make it, see nodespool.conf(5)");
+    refuse_if_others_can_write(file, conf->status);
+    refuse_directory_of_strangers(config.root);
+    if (base::status_at(base::k_cwd, config.root + "/.queue"))
+        refuse_directory_of_strangers(canonical_directory(config.root + "/.queue", "the spool"));
+
+    read_sections(conf->text, {config.root, base::printable(file), conf->status.mode, passwords}, config);
+    config.files = canonical_directory(config.files, "the file space (files)");
+    return config;
+}
+
+} // namespace nodespool::cli

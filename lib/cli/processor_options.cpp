@@ -1,0 +1,56 @@
+// The options that the processors share.
+#include "cli/processor_options.hpp"
+
+#include "cli/option_values.hpp"
+
+#include <limits>
+
+namespace nodespool::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+constexpr unsigned k_most_jobs = 1024;
+
+Progress progress_of(const Invocation& invocation) {
+    const std::string text = text_of(invocation, "progress").value_or("auto");
+    if (text == "auto")
+        return Progress::automatic;
+    if (text == "always")
+        return Progress::always;
+    if (text == "never")
+        return Progress::never;
+    throw_bad_option("progress", text, "auto, always or never");
+}
+
+} // namespace
+
+void add_processor_options(po::options_description& options) {
+    auto add = options.add_options();
+    add(",j", po::value<std::string>()->value_name("N"), "transfers at once, 1 to 1024");
+    add("follow", "stay, and start on new queue files as they come");
+    add("progress", po::value<std::string>()->value_name("WHEN"),
+        "a live display: auto (on a terminal), always or never");
+    add("max-jobs", po::value<std::string>()->value_name("N"), "end after N jobs");
+    add("only", po::value<std::string>()->value_name("GLOB"), "only files whose path matches");
+    add("limit-rate", po::value<std::string>()->value_name("RATE"),
+        "bytes per second, all transfers together; suffixes K, M and G");
+}
+
+ProcessorOptions processor_options(const Invocation& invocation, const Config& config) {
+    ProcessorOptions options;
+    options.jobs = config.jobs;
+    if (const auto jobs = number_of(invocation, "-j", 1, k_most_jobs))
+        options.jobs = static_cast<unsigned>(*jobs);
+    options.follow = invocation.has("follow") ? Follow::yes : Follow::no;
+    options.progress = progress_of(invocation);
+    options.max_jobs = number_of(invocation, "max-jobs", 1, std::numeric_limits<std::uint64_t>::max());
+    options.only = text_of(invocation, "only");
+    if (options.only && options.only->empty())
+        throw_bad_option("only", *options.only, "a pattern such as 'photos/*.jpg'");
+    options.limit_bytes_per_second = bytes_of(invocation, "limit-rate");
+    return options;
+}
+
+} // namespace nodespool::cli
