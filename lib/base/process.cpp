@@ -29,7 +29,7 @@ bool become(const std::string& path, Exec&& exec) {
     const auto before = std::signal(SIGPIPE, SIG_DFL);
     exec();
     const int code = errno;
-    std::signal(SIGPIPE, before);
+    (void)std::signal(SIGPIPE, before);
     errno = code;
     if (errno == ENOENT || errno == ENOTDIR)
         return false;
@@ -40,11 +40,15 @@ bool become(const std::string& path, Exec&& exec) {
 
 void guard_standard_streams() {
     const std::array<int, 3> wrong_way_round = {O_WRONLY, O_RDONLY, O_RDONLY};
-    for (int fd = 0; fd < 3; ++fd)
+    for (int fd = k_standard_input; fd <= k_standard_error; ++fd)
         if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
             // The lowest free number is this one. Stays open in children, as a standard stream does.
             if (::open("/dev/null", wrong_way_round.at(static_cast<std::size_t>(fd))) != fd)
                 throw_errno("open /dev/null");
+}
+
+bool is_terminal(int fd) {
+    return ::isatty(fd) == 1;
 }
 
 std::string executable_path() {

@@ -11,6 +11,12 @@ namespace nodespool::base {
 /// in a program.
 void guard_standard_streams();
 
+/// The descriptors of the standard streams (POSIX: STDIN_FILENO and so on).
+constexpr int k_standard_input = 0;
+constexpr int k_standard_output = 1;
+constexpr int k_standard_error = 2;
+bool is_terminal(int fd);
+
 /// Absolute path of the running executable.
 std::string executable_path();
 

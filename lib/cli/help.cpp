@@ -14,7 +14,7 @@ namespace po = boost::program_options;
 
 namespace {
 
-constexpr std::size_t k_text_column = 24;
+constexpr std::size_t k_text_column = 26;
 constexpr std::size_t k_width = 79;
 
 /// "  -j N", "  -n, --dry-run", "      --only GLOB"
@@ -62,13 +62,44 @@ std::string entries(const po::options_description& options) {
     return text;
 }
 
+/// The next part of a synopsis that stays on one line: a word, or all that stands in one pair of brackets.
+std::string_view take_part(std::string_view& rest) {
+    int depth = 0;
+    std::size_t end = 0;
+    while (end < rest.size() && (depth > 0 || rest[end] != ' ')) {
+        depth += rest[end] == '[' ? 1 : rest[end] == ']' ? -1 : 0;
+        ++end;
+    }
+    const std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    return part;
+}
+
+/// @p head and @p form, wrapped between parts, further lines under the first part.
+std::string usage_form(const std::string& head, std::string_view form) {
+    std::string text;
+    std::string line = head;
+    bool is_first = true;
+    while (!form.empty()) {
+        const std::string_view part = take_part(form);
+        if (!is_first && line.size() + 1 + part.size() > k_width) {
+            text += line + "\n";
+            line = std::string(head.size(), ' ');
+        }
+        line += ' ';
+        line += part;
+        is_first = false;
+    }
+    return text + line + "\n";
+}
+
 std::string usage_lines(const Program& program, const Command& command, std::string_view prefix) {
     std::string text;
     for (const std::string& form : command.synopsis) {
-        std::string line = fmt::format("{}nodespool {}", text.empty() ? prefix : "       ", program.name);
+        std::string head = fmt::format("{}nodespool {}", text.empty() ? prefix : "       ", program.name);
         if (!command.name.empty())
-            line += " " + command.name;
-        text += line + (form.empty() ? "" : " " + form) + "\n";
+            head += " " + command.name;
+        text += usage_form(head, form);
     }
     return text;
 }

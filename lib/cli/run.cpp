@@ -19,7 +19,7 @@ namespace {
 /// One line on standard error; where even that fails, the exit status still tells.
 void complain(const std::string& name, const std::string& message) {
     const std::string line = name + ": " + base::printable(message) + "\n";
-    std::fwrite(line.data(), 1, line.size(), stderr);
+    (void)std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 void execute(const Program& program, const CommandLine& line, ExitStatus& status) {
@@ -86,7 +86,7 @@ int run_framed(const std::string& name, const std::function<void(ExitStatus&)>& 
     ExitStatus status;
     const Output output = guarded(name, status, [&] {
         base::guard_standard_streams();
-        std::signal(SIGPIPE, SIG_IGN);
+        (void)std::signal(SIGPIPE, SIG_IGN);
         body(status);
     });
     if (output == Output::sound)

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <utility>
 
 namespace nodespool::node {
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr long k_buffer_bytes = 512L * 1024;
 constexpr std::chrono::milliseconds k_longest_wait{1000};
+constexpr std::chrono::milliseconds k_data_socket_wait{1};
 constexpr std::chrono::milliseconds k_timer_slack{20};
 constexpr int k_late_reply_tries = 20;
 constexpr std::chrono::milliseconds k_late_reply_wait{10};
@@ -176,10 +178,8 @@ FtpResult FtpConnection::perform(const std::vector<std::string>& commands) {
     CURLcode code = perform_once();
     const bool was_idle_too_long = code != CURLE_OK && !m_is_new_connection && !m_moved_payload &&
                                    is_broken_connection(code, m_replies.last_code());
-    if (was_idle_too_long) {
-        curl_easy_setopt(m_curl, CURLOPT_FRESH_CONNECT, 1L);
+    if (was_idle_too_long)
         code = perform_once();
-    }
     if (code != CURLE_OK)
         return {trouble_of(code), {}};
     return {std::nullopt, m_replies.last(commands.size())};
@@ -196,9 +196,20 @@ CURLcode FtpConnection::perform_once() {
     const base::MonotonicTime start = base::system_clock().monotonic();
     const CURLcode code = drive();
     m_elapsed = base::system_clock().monotonic() - start;
+    if (m_thrown || (code != CURLE_OK && !is_refusal_in_step(code)))
+        forget_connection();
     if (m_thrown)
         std::rethrow_exception(m_thrown);
     return m_had_late_reply ? CURLE_UPLOAD_FAILED : code;
+}
+
+void FtpConnection::forget_connection() {
+    // libcurl may keep a connection whose server owes a reply, as after a time-out: that reply would then
+    // answer the next command, and a file could be verified by the size of another.
+    curl_multi_cleanup(m_multi);
+    m_multi = curl_multi_init();
+    if (m_multi == nullptr)
+        throw base::Error(base::ErrorClass::io, "libcurl cannot start: no memory");
 }
 
 CURLcode FtpConnection::drive() {
@@ -209,11 +220,14 @@ CURLcode FtpConnection::drive() {
         return CURLE_FAILED_INIT;
     int running = 1;
     CURLMcode state = CURLM_OK;
+    auto data_wait = std::chrono::milliseconds(0);
     while (state == CURLM_OK && running > 0) {
         state = curl_multi_perform(m_multi, &running);
-        const auto wait = m_awaits_data_socket ? std::chrono::milliseconds(0) : k_longest_wait;
-        if (state == CURLM_OK && running > 0)
-            state = curl_multi_poll(m_multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
+        if (state != CURLM_OK || running == 0)
+            break;
+        const auto wait =
+            m_awaits_data_socket ? std::exchange(data_wait, k_data_socket_wait) : k_longest_wait;
+        state = curl_multi_poll(m_multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
     }
     CURLcode code = CURLE_FAILED_INIT;
     int left = 0;
@@ -308,8 +322,8 @@ int FtpConnection::on_socket_closed(void* self, curl_socket_t socket) {
                                      connection.m_replies.last_code() < 200;
         if (broke_in_upload)
             connection.take_late_reply(socket);
-    } catch (...) { // best effort: without the reply, the failure is called what libcurl calls it
-        static_cast<void>(0);
+    } catch (...) {
+        connection.m_had_late_reply = false; // the failure is then what libcurl calls it
     }
     return 0;
 }
@@ -329,8 +343,12 @@ void FtpConnection::take_late_reply(curl_socket_t control) {
         } catch (const base::SystemError&) { // nothing there yet
             base::system_clock().sleep_for(k_late_reply_wait);
         }
-        if (const std::size_t end = text.find('\n'); end != std::string::npos) {
+        const std::size_t before = m_replies.count();
+        for (std::size_t end; (end = text.find('\n')) != std::string::npos && m_replies.count() == before;) {
             m_replies.add_line(text.substr(0, end));
+            text.erase(0, end + 1);
+        }
+        if (m_replies.count() > before) {
             m_had_late_reply = m_replies.last_code() >= 400;
             return;
         }

@@ -69,6 +69,7 @@ class FtpConnection {
     FtpResult perform(const std::vector<std::string>& commands);
     CURLcode perform_once();
     CURLcode drive();
+    void forget_connection();
     [[nodiscard]] FtpTrouble trouble_of(CURLcode code) const;
     [[nodiscard]] std::string url_of(const std::string& path) const;
     void take_late_reply(curl_socket_t control);

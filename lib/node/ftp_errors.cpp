@@ -57,4 +57,16 @@ bool is_broken_connection(CURLcode code, int last_reply) {
            code == CURLE_GOT_NOTHING;
 }
 
+bool is_refusal_in_step(CURLcode code) {
+    switch (code) {
+    case CURLE_UPLOAD_FAILED:         // STOR
+    case CURLE_REMOTE_FILE_NOT_FOUND: // RETR
+    case CURLE_FTP_COULDNT_RETR_FILE:
+    case CURLE_REMOTE_ACCESS_DENIED: // CWD
+        return true;
+    default:
+        return false;
+    }
+}
+
 } // namespace nodespool::node

@@ -24,4 +24,7 @@ Failure failure_of_reply(int reply);
 /// Was the connection lost, rather than something refused on it?
 bool is_broken_connection(CURLcode code, int last_reply);
 
+/// Did the server refuse one command and stay in step, so that the connection can serve the next?
+bool is_refusal_in_step(CURLcode code);
+
 } // namespace nodespool::node

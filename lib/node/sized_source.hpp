@@ -16,7 +16,6 @@ class SizedSource {
     void rewind();
 
     [[nodiscard]] std::uint64_t size_bytes() const { return m_size_bytes; }
-    [[nodiscard]] std::uint64_t bytes_read() const { return m_bytes_read; }
 
   private:
     Source& m_source;

@@ -12,19 +12,26 @@ NodeChoice::NodeChoice(const std::vector<Node>& nodes) {
         m_entries.push_back({node, 0});
 }
 
-std::size_t NodeChoice::next(const std::vector<bool>& eligible) {
+std::size_t NodeChoice::turn(const std::vector<bool>& eligible) const {
+    const auto credit_at_its_turn = [&](std::size_t i) {
+        return m_entries[i].credit + m_entries[i].node.weight;
+    };
     std::size_t best = m_entries.size();
-    long total = 0;
+    for (std::size_t i = 0; i < m_entries.size(); ++i)
+        if (eligible[i] && (best == m_entries.size() || credit_at_its_turn(i) > credit_at_its_turn(best)))
+            best = i;
+    base::ensure(best < m_entries.size(), "a node is eligible when one is chosen");
+    return best;
+}
+
+std::size_t NodeChoice::next(const std::vector<bool>& eligible) {
+    const std::size_t best = turn(eligible);
     for (std::size_t i = 0; i < m_entries.size(); ++i) {
         if (!eligible[i])
             continue;
         m_entries[i].credit += m_entries[i].node.weight;
-        total += m_entries[i].node.weight;
-        if (best == m_entries.size() || m_entries[i].credit > m_entries[best].credit)
-            best = i;
+        m_entries[best].credit -= m_entries[i].node.weight;
     }
-    base::ensure(best < m_entries.size(), "a node is eligible when one is chosen");
-    m_entries[best].credit -= total;
     return best;
 }
 

@@ -17,7 +17,9 @@ class NodeChoice {
     };
     explicit NodeChoice(const std::vector<Node>& nodes);
 
-    /// Picks one of the eligible nodes (by index) and moves the cursor. At least one must be eligible.
+    /// Whose turn it is among the eligible nodes (by index). At least one must be eligible.
+    [[nodiscard]] std::size_t turn(const std::vector<bool>& eligible) const;
+    /// The same, and moves the cursor.
     std::size_t next(const std::vector<bool>& eligible);
 
     /// The cursor as text: a line `NODE CREDIT` each; nodes that a text does not name begin at 0.

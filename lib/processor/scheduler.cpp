@@ -9,8 +9,14 @@ namespace nodespool::processor {
 namespace {
 
 constexpr std::size_t k_backlog = 64;
+/// A node with less than this will soon have nothing to do.
+constexpr std::size_t k_low_backlog = k_backlog / 2;
 /// Of jobs that may wait for a busy node because no other will do.
 constexpr std::size_t k_long_backlog = 4096;
+
+bool any(const std::vector<bool>& flags) {
+    return std::find(flags.begin(), flags.end(), true) != flags.end();
+}
 
 std::vector<NodeChoice::Node> for_choice(const std::vector<node::NodeConfig>& nodes) {
     std::vector<NodeChoice::Node> list;
@@ -56,27 +62,22 @@ Scheduler::Placement Scheduler::place(JobPtr& job) {
         if (m_closed)
             return Placement::interrupted;
         const std::vector<bool> eligible = candidates(*job);
-        if (std::find(eligible.begin(), eligible.end(), true) == eligible.end())
+        if (!any(eligible))
             return Placement::no_node;
-        std::vector<bool> with_room = eligible;
-        std::vector<bool> with_long_room = eligible;
-        bool others_have_room = false;
-        for (std::size_t i = 0; i < m_node_count; ++i) {
-            const std::size_t waiting = m_nodes[i].backlog.size();
-            with_room[i] = eligible[i] && waiting < k_backlog;
-            with_long_room[i] = eligible[i] && waiting < k_long_backlog;
-            others_have_room = others_have_room || (!eligible[i] && waiting < k_backlog &&
-                                                    m_nodes[i].health.is_usable(m_clock->monotonic()));
-        }
-        const auto any = [](const std::vector<bool>& flags) {
-            return std::find(flags.begin(), flags.end(), true) != flags.end();
-        };
-        if (any(with_room)) {
-            enqueue(m_choice.next(with_room), job);
+        if (m_nodes[m_choice.turn(eligible)].backlog.size() < k_backlog) {
+            enqueue(m_choice.next(eligible), job);
             return Placement::placed;
         }
-        if (others_have_room) {
-            // Waiting here would keep the jobs behind this one from nodes that are free.
+        // Its backlog is full. As long as the other nodes have plenty to do, the turn waits for it, so that
+        // equal nodes stay even; when one of them runs low, it is passed over.
+        const std::vector<bool> low = with_backlog_below(k_low_backlog, eligible);
+        if (any(low)) {
+            enqueue(m_choice.next(low), job);
+            return Placement::placed;
+        }
+        if (others_run_low(eligible)) {
+            // Waiting here would keep the jobs behind this one from nodes that this one must not use.
+            const std::vector<bool> with_long_room = with_backlog_below(k_long_backlog, eligible);
             if (!any(with_long_room))
                 return Placement::no_room;
             enqueue(m_choice.next(with_long_room), job);
@@ -86,12 +87,27 @@ Scheduler::Placement Scheduler::place(JobPtr& job) {
     }
 }
 
+std::vector<bool> Scheduler::with_backlog_below(std::size_t limit, const std::vector<bool>& eligible) const {
+    std::vector<bool> below(m_node_count);
+    for (std::size_t i = 0; i < m_node_count; ++i)
+        below[i] = eligible[i] && m_nodes[i].backlog.size() < limit;
+    return below;
+}
+
+bool Scheduler::others_run_low(const std::vector<bool>& eligible) const {
+    for (std::size_t i = 0; i < m_node_count; ++i)
+        if (!eligible[i] && m_nodes[i].backlog.size() < k_low_backlog &&
+            m_nodes[i].health.is_usable(m_clock->monotonic()))
+            return true;
+    return false;
+}
+
 Scheduler::Placement Scheduler::place_again(JobPtr& job) {
     const std::scoped_lock lock(m_mutex);
     if (m_closed)
         return Placement::interrupted;
     const std::vector<bool> eligible = candidates(*job);
-    if (std::find(eligible.begin(), eligible.end(), true) == eligible.end())
+    if (!any(eligible))
         return Placement::no_node;
     enqueue(m_choice.next(eligible), job);
     return Placement::placed;
@@ -109,7 +125,7 @@ Scheduler::Placement Scheduler::place_here(JobPtr& job) {
 std::optional<std::string> Scheduler::preview(const Job& job) {
     const std::scoped_lock lock(m_mutex);
     const std::vector<bool> eligible = candidates(job);
-    if (std::find(eligible.begin(), eligible.end(), true) == eligible.end())
+    if (!any(eligible))
         return std::nullopt;
     return m_nodes[m_choice.next(eligible)].config.name;
 }

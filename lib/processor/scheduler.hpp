@@ -18,10 +18,10 @@ namespace nodespool::processor {
 
 /// Thread-safe. The feeder places jobs; lanes take them, one at a time, and say how it went.
 ///
-/// Round robin is exact while nodes keep up: a job enters the backlog of the node whose turn it is, and only
-/// a full backlog (64) is passed over. A job whose list leaves no choice may wait in a longer line, so that
-/// it does not stop the jobs behind it. While other nodes have work, no node holds more than its share of the
-/// lanes.
+/// Round robin is exact while nodes keep up: a job enters the backlog (64) of the node whose turn it is; a
+/// full backlog is passed over only when another node runs low. A job whose list leaves no choice may wait in
+/// a longer line, so that it does not stop the jobs behind it. While other nodes have work, no node holds
+/// more than its share of the lanes.
 class Scheduler {
   public:
     Scheduler(const std::vector<node::NodeConfig>& nodes, unsigned lanes, const base::Clock& clock);
@@ -86,7 +86,10 @@ class Scheduler {
     };
 
     [[nodiscard]] bool can_take(const Node& node, const Job& job, std::size_t index) const;
-    std::vector<bool> candidates(const Job& job) const;
+    [[nodiscard]] std::vector<bool> candidates(const Job& job) const;
+    [[nodiscard]] std::vector<bool> with_backlog_below(std::size_t limit,
+                                                       const std::vector<bool>& eligible) const;
+    [[nodiscard]] bool others_run_low(const std::vector<bool>& eligible) const;
     void enqueue(std::size_t node, JobPtr& job);
     [[nodiscard]] unsigned fair_share() const;
     [[nodiscard]] std::optional<std::size_t> next_for_a_lane() const;

@@ -78,46 +78,37 @@ void StoreWork::commit(std::vector<Job*>& group) {
 /// Under the link's lock: what has become of the path and of its link since the job was looked at?
 void StoreWork::decide(catalog::LinkBatch& batch, Job& job, std::vector<Replaced>& replaced) {
     StoreEffect& effect = effect_of(job);
-    switch (effect.kind) {
-    case StoreEffect::Kind::leftover:
-        batch.rely_on(job.record.path);
+    const std::optional<catalog::Link> link = batch.read(job.record.path);
+    const bool is_recorded = link && !link->servers.empty() && !effect.checksum.empty() &&
+                             link->checksum == effect.checksum &&
+                             link->records(effect.local.size_bytes, effect.local.mtime);
+    if (effect.kind == StoreEffect::Kind::sent && !is_recorded) {
+        record_new_version(batch, job, link, replaced);
         return;
-    case StoreEffect::Kind::recorded: {
-        const auto link = batch.read(job.record.path);
-        const bool still = link && !link->servers.empty() && link->checksum == effect.checksum &&
-                           link->records(effect.local.size_bytes, effect.local.mtime);
-        if (still) {
-            effect.recorded_copies = link->servers.size();
-            batch.rely_on(job.record.path);
-            return;
-        }
+    }
+    if (effect.kind == StoreEffect::Kind::recorded && !is_recorded) {
         job.effect.reset();
         job.outcome = {Result::again, "its link file changed"};
         return;
     }
-    case StoreEffect::Kind::sent:
-        decide_sent(batch, job, effect, replaced);
+    // The link stays as it is. A copy that was sent in vain keeps its open entry in the sending log:
+    // clean_up() takes it from its node.
+    if (effect.kind == StoreEffect::Kind::sent)
+        job.outcome = {Result::duplicate, "another job stored this version meanwhile"};
+    if (!link)
         return;
-    }
+    effect.recorded_copies = link->servers.size();
+    batch.rely_on(job.record.path);
+    if (!link->gone.empty()) // a run died before the removals were queued
+        replaced.push_back({*link, 0});
 }
 
-/// A copy that is not wanted any more keeps its open entry in the sending log: clean_up() takes it from its
-/// node.
-void StoreWork::decide_sent(catalog::LinkBatch& batch, Job& job, StoreEffect& effect,
-                            std::vector<Replaced>& replaced) {
+void StoreWork::record_new_version(catalog::LinkBatch& batch, Job& job,
+                                   const std::optional<catalog::Link>& link,
+                                   std::vector<Replaced>& replaced) {
+    StoreEffect& effect = effect_of(job);
     const std::string& path = job.record.path;
-    const auto link = batch.read(path);
-    const bool recorded = link && !link->servers.empty() &&
-                          link->records(effect.local.size_bytes, effect.local.mtime) &&
-                          !effect.checksum.empty() && link->checksum == effect.checksum;
     const FileSpace::Found there = m_files.look(path);
-    if (recorded) {
-        effect.recorded_copies = link->servers.size();
-        batch.rely_on(path);
-        job.outcome.result = Result::duplicate;
-        job.outcome.reason = "another job stored this version meanwhile";
-        return;
-    }
     if (!there.status || !there.status->is_same_version(effect.local)) {
         job.effect.reset();
         job.outcome = {Result::again, "the file changed while it was sent"};
@@ -141,8 +132,8 @@ void StoreWork::decide_sent(catalog::LinkBatch& batch, Job& job, StoreEffect& ef
     next.mtime = {effect.local.mtime, 9};
     next.checksum = effect.checksum;
     next.servers = {effect.copy};
-    effect.recorded_copies = next.servers.size();
     next.copies = std::max(next.copies, 1U);
+    effect.recorded_copies = next.servers.size();
     batch.replace(next);
     if (!next.gone.empty())
         replaced.push_back(std::move(version));

@@ -123,12 +123,6 @@ void StoreWork::act_on_node(Job& job, node::Session& session, const std::string&
     const base::MonotonicTime start = m_spool->clock().monotonic();
     try {
         send(job, session, *opened, *effect);
-    } catch (const node::NodeError& error) {
-        if (error.failure() == node::Failure::node_down) // nothing was sent
-            m_sending.settle(effect->entry);
-        else
-            discard(session, *effect);
-        throw;
     } catch (const FileChanged&) {
         discard(session, *effect);
         job.outcome = later("the file changed while it was read");
@@ -148,7 +142,15 @@ void StoreWork::act_on_node(Job& job, node::Session& session, const std::string&
 void StoreWork::send(Job& job, node::Session& session, const FileSpace::Opened& opened, StoreEffect& effect) {
     const std::string& path = job.record.path;
     UploadSource source(opened.fd.get(), effect.local.size_bytes, path, m_cluster->checksum, m_limit, m_stop);
-    session.put(effect.copy.name, source);
+    try {
+        session.put(effect.copy.name, source);
+    } catch (const node::NodeError& error) {
+        if (error.failure() == node::Failure::node_down && !source.has_begun())
+            m_sending.settle(effect.entry); // it never got there
+        else
+            discard(session, effect);
+        throw;
+    }
     effect.checksum = source.checksum();
     const base::FileStatus after = base::status_of(opened.fd.get(), path);
     if (!after.is_same_version(effect.local) || base::writers_of(opened.fd.get()) == base::Writers::some)

@@ -69,12 +69,12 @@ class StoreWork final : public Work {
 
     // store_commit.cpp
     struct Replaced {
-        catalog::Link link;            ///< as committed, with its gone lines
-        std::uint64_t gone_size_bytes; ///< of the version before
+        catalog::Link link;                ///< as committed, with its gone lines
+        std::uint64_t gone_size_bytes = 0; ///< of the version before, where it is known
     };
     void decide(catalog::LinkBatch& batch, Job& job, std::vector<Replaced>& replaced);
-    void decide_sent(catalog::LinkBatch& batch, Job& job, StoreEffect& effect,
-                     std::vector<Replaced>& replaced);
+    void record_new_version(catalog::LinkBatch& batch, Job& job, const std::optional<catalog::Link>& link,
+                            std::vector<Replaced>& replaced);
     void queue_removals(catalog::LinkBatch& batch, const std::vector<Replaced>& replaced);
     void begin_release(Job& job);
     void finish_release(Job& job, queue::Outbox& outbox);

@@ -18,6 +18,7 @@ UploadSource::UploadSource(int fd, std::uint64_t size_bytes, std::string path_fo
       m_stop(&stop) {}
 
 std::size_t UploadSource::read(std::span<char> into) {
+    m_has_begun = true;
     if ((*m_stop)() == base::Stop::now)
         throw Interrupted{};
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), m_size - m_offset));

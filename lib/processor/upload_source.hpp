@@ -27,6 +27,8 @@ class UploadSource final : public node::Source {
     std::size_t read(std::span<char> into) override;
     void rewind() override;
 
+    /// Has anybody asked for bytes? Only then can anything of the file be on a node.
+    [[nodiscard]] bool has_begun() const { return m_has_begun; }
     /// Of everything read; after the last byte.
     [[nodiscard]] std::string checksum() { return m_digest.finish(); }
 
@@ -38,6 +40,7 @@ class UploadSource final : public node::Source {
     RateLimit* m_limit;
     const std::function<base::Stop()>* m_stop;
     std::uint64_t m_offset = 0;
+    bool m_has_begun = false;
 };
 
 } // namespace nodespool::processor

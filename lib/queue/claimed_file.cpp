@@ -63,6 +63,9 @@ std::optional<RawLine> ClaimedFile::next() {
     m_left_last_line = !terminate_last_line(*line);
     if (m_left_last_line)
         return std::nullopt;
+    m_last_line = line->text;
+    m_reader.next(); // the newline that it just got
+    line->text = m_last_line;
     line->terminated = true;
     return line;
 }

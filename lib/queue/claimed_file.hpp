@@ -85,6 +85,7 @@ class ClaimedFile {
     base::FileStatus m_status; ///< at the claim
     LineReader m_reader;
     bool m_left_last_line = false;
+    std::string m_last_line; ///< of a file that ended without newline
     mutable std::mutex m_mutex;
     base::Fd m_tick_fd; ///< write-only, opened for the first tick, closed before writers are looked for
 };

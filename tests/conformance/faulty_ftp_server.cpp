@@ -1,0 +1,246 @@
+// One thread, one client at a time, blocking sockets; stop() wakes it by shutting them down.
+#include "faulty_ftp_server.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <system_error>
+
+namespace nodespool::node::test {
+
+const std::string k_usual = "<usual>";
+const std::string k_silence = "<silence>";
+const std::string k_hang_up = "<hang up>";
+
+namespace {
+
+sockaddr_in loopback(std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+int listen_on_loopback() {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(0);
+    if (fd < 0 || ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(fd, 8) != 0)
+        throw std::system_error(errno, std::generic_category(), "listen on loopback");
+    return fd;
+}
+
+std::uint16_t port_of(int fd) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+}
+
+} // namespace
+
+std::uint16_t unused_port() {
+    const int fd = listen_on_loopback();
+    const std::uint16_t port = port_of(fd);
+    ::close(fd);
+    return port;
+}
+
+struct FaultyFtpServer::State {
+    explicit State(FtpScript wanted) : script(std::move(wanted)), listener(listen_on_loopback()) {}
+
+    FtpScript script;
+    int listener;
+    std::mutex mutex;
+    std::set<int> open_sockets; ///< guarded by mutex
+    bool stopping = false;      ///< guarded by mutex
+    std::vector<std::string> commands;
+    std::map<std::string, std::size_t> used;
+    int client = -1;
+    int data_listener = -1;
+    std::uint64_t received_bytes = 0;
+
+    void serve();
+    void serve_client();
+    bool answer(const std::string& command);
+    std::string next_reply(const std::string& verb);
+    bool say(const std::string& text);
+    bool reply(const std::string& verb, const std::string& usual);
+    bool open_data_port(const std::string& verb);
+    bool take_upload();
+    bool send_listing();
+    int accept_on(int fd);
+    void drop(int& fd);
+};
+
+int FaultyFtpServer::State::accept_on(int fd) {
+    const int accepted = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
+    const int on = 1; // small replies must not wait for acknowledgements
+    ::setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const std::lock_guard lock(mutex);
+    if (accepted >= 0)
+        open_sockets.insert(accepted);
+    if (stopping && accepted >= 0)
+        ::shutdown(accepted, SHUT_RDWR);
+    return accepted;
+}
+
+void FaultyFtpServer::State::drop(int& fd) {
+    const std::lock_guard lock(mutex);
+    open_sockets.erase(fd);
+    if (fd >= 0)
+        ::close(fd);
+    fd = -1;
+}
+
+void FaultyFtpServer::State::serve() {
+    for (;;) {
+        client = accept_on(listener);
+        if (client < 0)
+            return;
+        serve_client();
+        drop(client);
+    }
+}
+
+void FaultyFtpServer::State::serve_client() {
+    bool goes_on = reply("GREETING", "220 ready\r\n");
+    std::string pending;
+    char bytes[4096];
+    while (goes_on) {
+        const ssize_t got = ::read(client, bytes, sizeof bytes);
+        if (got <= 0)
+            return;
+        pending.append(bytes, static_cast<std::size_t>(got));
+        for (std::size_t end; goes_on && (end = pending.find("\r\n")) != std::string::npos;) {
+            const std::string command = pending.substr(0, end);
+            pending.erase(0, end + 2);
+            commands.push_back(command);
+            goes_on = answer(command);
+        }
+    }
+}
+
+std::string FaultyFtpServer::State::next_reply(const std::string& verb) {
+    const auto found = script.replies.find(verb);
+    if (found == script.replies.end())
+        return k_usual;
+    return found->second[std::min(used[verb]++, found->second.size() - 1)];
+}
+
+bool FaultyFtpServer::State::say(const std::string& text) {
+    if (text == k_hang_up)
+        return false;
+    if (text != k_silence)
+        ::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+    return true;
+}
+
+bool FaultyFtpServer::State::reply(const std::string& verb, const std::string& usual) {
+    const std::string text = next_reply(verb);
+    return say(text == k_usual ? usual : text);
+}
+
+bool FaultyFtpServer::State::answer(const std::string& command) {
+    const std::string verb = command.substr(0, command.find(' '));
+    if (verb == "EPSV" || verb == "PASV")
+        return open_data_port(verb);
+    if (verb == "STOR") {
+        const std::string text = next_reply(verb);
+        return text == k_usual ? take_upload() : say(text);
+    }
+    if (verb == "LIST")
+        return send_listing();
+    if (verb == "SIZE") {
+        const bool goes_on = reply(verb, "213 " + std::to_string(received_bytes) + "\r\n");
+        return goes_on && !(script.parting_words && reply("", *script.parting_words));
+    }
+    static const std::map<std::string, std::string> usual = {
+        {"USER", "331 password\r\n"}, {"PASS", "230 welcome\r\n"}, {"PWD", "257 \"/\"\r\n"},
+        {"TYPE", "200 ok\r\n"},       {"CWD", "250 ok\r\n"},       {"MKD", "257 made\r\n"},
+        {"DELE", "250 ok\r\n"},       {"QUIT", "221 bye\r\n"},
+    };
+    const auto found = usual.find(verb);
+    return reply(verb, found == usual.end() ? "502 not implemented\r\n" : found->second);
+}
+
+bool FaultyFtpServer::State::open_data_port(const std::string& verb) {
+    drop(data_listener);
+    std::uint16_t port = 0;
+    if (script.dead_data_port) {
+        port = unused_port();
+    } else {
+        data_listener = listen_on_loopback();
+        port = port_of(data_listener);
+        const std::lock_guard lock(mutex);
+        open_sockets.insert(data_listener);
+    }
+    const std::string number = std::to_string(port);
+    return reply(verb, verb == "EPSV" ? "229 ok (|||" + number + "|)\r\n"
+                                      : "227 ok (127,0,0,1," + std::to_string(port / 256) + "," +
+                                            std::to_string(port % 256) + ")\r\n");
+}
+
+bool FaultyFtpServer::State::take_upload() {
+    reply("150", "150 go on\r\n");
+    int data = accept_on(data_listener);
+    received_bytes = 0;
+    char bytes[65536];
+    for (ssize_t got;
+         received_bytes < script.cut_after_bytes && (got = ::read(data, bytes, sizeof bytes)) > 0;)
+        received_bytes += static_cast<std::uint64_t>(got);
+    const bool is_cut = received_bytes >= script.cut_after_bytes;
+    drop(data);
+    return is_cut ? reply("CUT", "452 no space left\r\n") : reply("226", "226 got it\r\n");
+}
+
+bool FaultyFtpServer::State::send_listing() {
+    reply("150", "150 here it comes\r\n");
+    int data = accept_on(data_listener);
+    ::send(data, script.listing.data(), script.listing.size(), MSG_NOSIGNAL);
+    drop(data);
+    return reply("LISTED", "226 that was it\r\n");
+}
+
+FaultyFtpServer::FaultyFtpServer(FtpScript script)
+    : m_state(std::make_unique<State>(std::move(script))),
+      m_thread([this] { m_state->serve(); }) {}
+
+FaultyFtpServer::~FaultyFtpServer() {
+    stop();
+    ::close(m_state->listener);
+    m_state->drop(m_state->data_listener);
+}
+
+std::vector<std::string> FaultyFtpServer::stop() {
+    {
+        const std::lock_guard lock(m_state->mutex);
+        m_state->stopping = true;
+        ::shutdown(m_state->listener, SHUT_RDWR);
+        for (const int fd : m_state->open_sockets)
+            ::shutdown(fd, SHUT_RDWR);
+    }
+    if (m_thread.joinable())
+        m_thread.join();
+    return m_state->commands;
+}
+
+NodeConfig FaultyFtpServer::config() const {
+    NodeConfig config;
+    config.name = "faulty";
+    config.connect_timeout = std::chrono::seconds(5);
+    config.stall_timeout = std::chrono::seconds(1);
+    parse_node_url("ftp://ali:sesame-sesame@127.0.0.1:" + std::to_string(port_of(m_state->listener)) + "/",
+                   config);
+    return config;
+}
+
+} // namespace nodespool::node::test

@@ -1,0 +1,60 @@
+// An FTP server that misbehaves as it is told, for failures that real servers do not show on demand.
+#pragma once
+
+#include "node/config.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace nodespool::node::test {
+
+/// What to answer. Where nothing is said of a command, the server is a good one that keeps no files.
+struct FtpScript {
+    /// Replies by verb ("STOR"; "GREETING" for the first line), one for each time it comes; the last one
+    /// stays. Words with a meaning of their own: k_usual, k_silence, k_hang_up. A text without "\r\n" at its
+    /// end is sent as it is.
+    std::map<std::string, std::vector<std::string>> replies{};
+    /// An upload is cut off after so many bytes, and the reply to it is replies["CUT"].
+    std::uint64_t cut_after_bytes = UINT64_MAX;
+    /// What LIST sends over the data connection.
+    std::string listing{};
+    /// EPSV and PASV name a port where nobody listens.
+    bool dead_data_port = false;
+    /// Said before it hangs up after each acknowledged upload's SIZE, as servers do whose patience with idle
+    /// clients is short; nullopt: it does not hang up.
+    std::optional<std::string> parting_words{};
+};
+
+extern const std::string k_usual;
+extern const std::string k_silence;
+extern const std::string k_hang_up;
+
+/// Listens on loopback until it is destroyed; serves one client after another.
+class FaultyFtpServer {
+  public:
+    explicit FaultyFtpServer(FtpScript script);
+    FaultyFtpServer(const FaultyFtpServer&) = delete;
+    FaultyFtpServer& operator=(const FaultyFtpServer&) = delete;
+    ~FaultyFtpServer();
+
+    /// For a session with it: password "sesame-sesame", time-outs of one second for a stall and five for
+    /// connecting.
+    [[nodiscard]] NodeConfig config() const;
+    /// Ends it; the commands that it received, one a line, in order.
+    std::vector<std::string> stop();
+
+  private:
+    struct State;
+    std::unique_ptr<State> m_state;
+    std::thread m_thread;
+};
+
+/// A port of 127.0.0.1 where nobody listens.
+std::uint16_t unused_port();
+
+} // namespace nodespool::node::test

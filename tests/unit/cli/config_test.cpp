@@ -1,0 +1,305 @@
+// The configuration: values, precedence, errors with file and line, and what is refused as unsafe.
+#include "base/error.hpp"
+#include "cli/config.hpp"
+#include "support/environment.hpp"
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+using namespace nodespool;
+using cli::Passwords;
+using test::EnvironmentVariable;
+using test::TempDir;
+using test::WorkingDirectory;
+using test::write_file;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A cluster root whose configuration has this text and mode.
+class Cluster {
+  public:
+    explicit Cluster(const std::string& text, int mode = 0644) {
+        write_file(conf(), text);
+        fs::permissions(conf(), static_cast<fs::perms>(mode));
+    }
+    [[nodiscard]] const std::string& root() const { return m_dir.path(); }
+    [[nodiscard]] std::string conf() const { return m_dir / ".cluster.conf"; }
+    [[nodiscard]] std::string operator/(std::string_view name) const { return m_dir / name; }
+    [[nodiscard]] cli::Config load(Passwords passwords = Passwords::needed) const {
+        return cli::load_config(root(), passwords);
+    }
+    /// The message of the config error, with the root's path written as ROOT.
+    [[nodiscard]] std::string refusal(Passwords passwords = Passwords::needed) const {
+        std::string message = "accepted";
+        try {
+            (void)load(passwords);
+        } catch (const base::Error& error) {
+            CHECK(error.error_class() == base::ErrorClass::config);
+            message = error.what();
+        }
+        for (std::size_t at = 0; (at = message.find(root())) != message.npos;)
+            message.replace(at, root().size(), "ROOT");
+        return message;
+    }
+
+  private:
+    TempDir m_dir;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != text.npos;
+}
+
+} // namespace
+
+TEST_CASE("an empty configuration has the documented defaults") {
+    const Cluster cluster("");
+    const cli::Config config = cluster.load();
+    CHECK(config.root == cluster.root());
+    CHECK(config.files == cluster.root());
+    CHECK(config.checksum == base::ChecksumKind::sha256);
+    CHECK(config.keep_local == cli::KeepLocal::no);
+    CHECK(config.release_at_copies == 1);
+    CHECK(config.quiet == std::chrono::seconds(10));
+    CHECK(config.log.kind == base::LogTarget::Kind::standard_error);
+    CHECK_FALSE(config.jobs.has_value());
+    CHECK(config.nodes.empty());
+}
+
+TEST_CASE("every key is read, comments and blanks are not, and a value may hold '#', ';' and '='") {
+    const TempDir elsewhere;
+    const std::string odd = elsewhere / "up #1 ; = 2";
+    fs::create_directory(odd);
+    const Cluster cluster("# a comment = 1\r\n"
+                          "\t ; another\r\n"
+                          "\n"
+                          " [cluster] \n"
+                          "files = " +
+                          odd +
+                          "  \n"
+                          "checksum=xxh3\n"
+                          "keep-local = yes\n"
+                          "\trelease-at-copies\t=\t2\n"
+                          "quiet = 0\n"
+                          "jobs = 1024\n"
+                          "log = /var/log/nodespool #1.log\n"
+                          "[node.n1]\n"
+                          "url = ftp://cluster1@192.168.0.2:210/\n"
+                          "weight = 2\n"
+                          "connections = 256\n"
+                          "connect-timeout = 3\n"
+                          "stall-timeout = 30\n"
+                          "[node.n-2.x_Y]\n"
+                          "url = file:///mnt/disk3");
+    const cli::Config config = cluster.load();
+    CHECK(config.files == odd);
+    CHECK(config.checksum == base::ChecksumKind::xxh3);
+    CHECK(config.keep_local == cli::KeepLocal::yes);
+    CHECK(config.release_at_copies == 2);
+    CHECK(config.quiet == std::chrono::seconds(0));
+    CHECK(config.jobs == 1024U);
+    CHECK(config.log.kind == base::LogTarget::Kind::file);
+    CHECK(config.log.path == "/var/log/nodespool #1.log");
+    REQUIRE(config.nodes.size() == 2);
+    CHECK(config.nodes[0].name == "n1");
+    CHECK(config.nodes[0].user == "cluster1");
+    CHECK(config.nodes[0].weight == 2);
+    CHECK(config.nodes[0].connections == 256);
+    CHECK(config.nodes[0].connect_timeout == std::chrono::seconds(3));
+    CHECK(config.nodes[0].stall_timeout == std::chrono::seconds(30));
+    CHECK(config.nodes[1].name == "n-2.x_Y");
+}
+
+TEST_CASE("a relative `files` is relative to the root, and paths come without symbolic links") {
+    const Cluster cluster("[cluster]\nfiles = in/uploads\n");
+    fs::create_directories(cluster / "real");
+    fs::create_directory_symlink("real", cluster / "in");
+    fs::create_directory(cluster / "real/uploads");
+    CHECK(cluster.load().files == cluster.root() + "/real/uploads");
+
+    const TempDir elsewhere;
+    fs::create_directory_symlink(cluster.root(), elsewhere / "link");
+    CHECK(cli::load_config(elsewhere / "link", Passwords::needed).root == cluster.root());
+}
+
+TEST_CASE("a `files` that is missing or no directory is refused") {
+    CHECK(contains(Cluster("[cluster]\nfiles = none\n").refusal(), "(files) ROOT/none: No such file"));
+    CHECK(contains(Cluster("[cluster]\nfiles = .cluster.conf\n").refusal(),
+                   "ROOT/.cluster.conf is no directory"));
+}
+
+TEST_CASE("errors name file and line, what was found and what was expected") {
+    const std::string node = "[node.n1]\nurl = file:///n\n";
+    const std::vector<std::pair<std::string, std::string>> cases = {
+        {"files = x\n",
+         "1: found the key 'files' before any section, expected [cluster] or [node.NAME] first"},
+        {"[cluster]\n\nfoo = 1\n", "3: found the key 'foo', expected one of: files, checksum, keep-local, "
+                                   "release-at-copies, quiet, jobs, log"},
+        {"[cluster]\nche = none\n", "2: found the key 'che', expected one of: files"},
+        {"[cluster]\nFiles = x\n", "2: found the key 'Files', expected one of"},
+        {node + "tls = require\n",
+         "3: found the key 'tls', expected one of: url, password-file, weight, connections"},
+        {"[cluster]\nnonsense\n", "2: found a line without '=', expected KEY = VALUE"},
+        {"[cluster]\n= 3\n", "2: found nothing before '=', expected a key"},
+        {"[cluster\n", "1: found a section without ']'"},
+        {"[clusters]\n", "1: found section 'clusters', expected [cluster] or [node.NAME]"},
+        {"[node.]\n", "1: found section 'node.', expected"},
+        {"[node.-x]\nurl = file:///n\n", "1: found section 'node.-x', expected"},
+        {"[node.a b]\n", "1: found section (a name of other characters), expected"},
+        {"[cluster]\n[cluster]\n",
+         "2: found section 'cluster' again, expected one such section; the first is on line 1"},
+        {node + node, "3: found section 'node.n1' again"},
+        {"[cluster]\nquiet = 1\nquiet = 1\n",
+         "3: found the key 'quiet' again, expected it once in a section; the first is on line 2"},
+        {"[cluster]\nchecksum = md5\n", "2: found checksum = 'md5', expected none, sha256 or xxh3"},
+        {"[cluster]\nchecksum = sha256 ; strong\n", "2: found checksum = 'sha256 ; strong', expected"},
+        {"[cluster]\nkeep-local = maybe\n", "2: found keep-local = 'maybe', expected yes or no"},
+        {"[cluster]\nrelease-at-copies = 0\n",
+         "2: found release-at-copies = '0', expected a number from 1 to"},
+        {"[cluster]\nquiet = -1\n", "2: found quiet = '-1', expected a number from 0 to"},
+        {"[cluster]\nquiet = 1s\n", "2: found quiet = '1s', expected a number"},
+        {"[cluster]\njobs = 1025\n", "2: found jobs = '1025', expected a number from 1 to 1024"},
+        {"[cluster]\nlog = var/log\n", "2: found log = 'var/log', expected stderr, syslog or"},
+        {"[cluster]\nfiles =\n", "2: found files = '', expected a value"},
+        {"[node.n1]\nweight = 1\n", "1: found [node.n1] without url, expected url ="},
+        {node + "weight = 1001\n", "3: found weight = '1001', expected a number from 1 to 1000"},
+        {node + "connections = 257\n", "3: found connections = '257', expected a number from 1 to 256"},
+        {node + "connect-timeout = 0\n", "3: found connect-timeout = '0', expected a number from 1"},
+        {node + "stall-timeout = x\n", "3: found stall-timeout = 'x', expected a number from 1"},
+        {"[node.n1]\nurl =\n", "2: found url = a bad value, expected a value"},
+        {std::string("[cluster]\nfiles = a\0b\n", 22), "2: found the control byte 0x00, expected plain text"},
+        {"[cluster]\nfiles = a\x1b[31m\n", "2: found the control byte 0x1B, expected plain text"},
+        {"[cluster]\nfiles = a\rb\n", "2: found the control byte 0x0D, expected plain text"}};
+    for (const auto& [text, message] : cases) {
+        const std::string refusal = Cluster(text).refusal();
+        CHECK_MESSAGE(refusal.starts_with("ROOT/.cluster.conf:" + message), refusal);
+    }
+}
+
+TEST_CASE("a bad url is located, and no message holds a password") {
+    const std::string refusal =
+        Cluster("[node.n1]\nweight = 1\nurl = gopher://me:hunter2@host/\n", 0600).refusal();
+    CHECK(refusal.starts_with("ROOT/.cluster.conf:3: "));
+    for (const char* text :
+         {"[node.n1]\nurl = gopher://me:hunter2@host/\n", "[node.n1]\nurl ftp://me:hunter2@host/\n",
+          "[node.n1]\nftp://me:hunter2@host/?a=b\n", "[node.n1]\nurl = ftp://me:hunter2@/\n",
+          "[node.n1]\nurl = ftp://me:hunter2@host:99999/\n"}) {
+        const std::string message = Cluster(text, 0600).refusal();
+        CHECK(message != "accepted");
+        CHECK_FALSE_MESSAGE(contains(message, "hunter2"), message);
+    }
+}
+
+TEST_CASE("the environment goes before the file, an empty variable is none, foreign ones are ignored") {
+    const Cluster cluster("[cluster]\nchecksum = none\nquiet = 5\njobs = 2\nlog = syslog\nkeep-local = no\n");
+    fs::create_directory(cluster / "in");
+    const EnvironmentVariable checksum("NODESPOOL_CHECKSUM", "xxh3");
+    const EnvironmentVariable files("NODESPOOL_FILES", "in");
+    const EnvironmentVariable keep_local("NODESPOOL_KEEP_LOCAL", "yes");
+    const EnvironmentVariable copies("NODESPOOL_RELEASE_AT_COPIES", "3");
+    const EnvironmentVariable quiet("NODESPOOL_QUIET", "");
+    const EnvironmentVariable jobs("NODESPOOL_JOBS", "7");
+    const EnvironmentVariable log("NODESPOOL_LOG", "stderr");
+    const EnvironmentVariable foreign("NODESPOOL_SOMETHING", "else");
+    const cli::Config config = cluster.load();
+    CHECK(config.checksum == base::ChecksumKind::xxh3);
+    CHECK(config.files == cluster / "in");
+    CHECK(config.keep_local == cli::KeepLocal::yes);
+    CHECK(config.release_at_copies == 3);
+    CHECK(config.quiet == std::chrono::seconds(5));
+    CHECK(config.jobs == 7U);
+    CHECK(config.log.kind == base::LogTarget::Kind::standard_error);
+}
+
+TEST_CASE("a bad value in the environment names the variable, and does not hide one in the file") {
+    const Cluster good("[cluster]\njobs = 2\n");
+    {
+        const EnvironmentVariable jobs("NODESPOOL_JOBS", "many");
+        CHECK(good.refusal() ==
+              "the environment variable NODESPOOL_JOBS: found 'many', expected a number from 1 to 1024");
+    }
+    const EnvironmentVariable jobs("NODESPOOL_JOBS", "4");
+    CHECK(contains(Cluster("[cluster]\njobs = x\n").refusal(), ":2: found jobs = 'x'"));
+}
+
+TEST_CASE("the root is -C, else $NODESPOOL_ROOT, else the working directory where it has a configuration") {
+    const Cluster first("");
+    const Cluster second("");
+    const TempDir bare;
+    const EnvironmentVariable none("NODESPOOL_ROOT", "");
+    {
+        const WorkingDirectory inside(first.root());
+        CHECK(cli::load_config("", Passwords::needed).root == first.root());
+        CHECK(cli::load_config(second.root(), Passwords::needed).root == second.root());
+        const EnvironmentVariable root("NODESPOOL_ROOT", second.root());
+        CHECK(cli::load_config("", Passwords::needed).root == second.root());
+        CHECK(cli::load_config(".", Passwords::needed).root == first.root());
+    }
+    const WorkingDirectory outside(bare.path());
+    CHECK_THROWS_WITH_AS(
+        (void)cli::load_config("", Passwords::needed),
+        "no cluster: the current directory has no .cluster.conf; name the cluster root with -C DIR or "
+        "$NODESPOOL_ROOT",
+        base::Error);
+    CHECK_THROWS_WITH_AS(
+        (void)cli::load_config(bare.path(), Passwords::needed),
+        (bare.path() + "/.cluster.conf does not exist: make it, see nodespool.conf(5)").c_str(), base::Error);
+    const EnvironmentVariable root("NODESPOOL_ROOT", bare / "none");
+    CHECK_THROWS_AS((void)cli::load_config("", Passwords::needed), base::Error);
+}
+
+TEST_CASE(
+    "a configuration, root or spool that everybody can write to is refused with path, mode and remedy") {
+    const Cluster conf("", 0646);
+    CHECK(contains(conf.refusal(), "ROOT/.cluster.conf (owner "));
+    CHECK(contains(conf.refusal(),
+                   ", mode 0646) can be written by everybody: refused; run: chmod o-w ROOT/.cluster.conf"));
+
+    const Cluster root("");
+    fs::permissions(root.root(), static_cast<fs::perms>(0757));
+    CHECK(contains(root.refusal(), "ROOT (owner "));
+    CHECK(contains(root.refusal(), "mode 0757"));
+    fs::permissions(root.root(), static_cast<fs::perms>(0750));
+
+    const Cluster spool("");
+    fs::create_directory(spool / ".queue");
+    fs::permissions(spool / ".queue", static_cast<fs::perms>(02770));
+    CHECK(spool.refusal() == "accepted");
+    fs::permissions(spool / ".queue", static_cast<fs::perms>(02777));
+    CHECK(contains(spool.refusal(), "ROOT/.queue (owner "));
+    CHECK(contains(spool.refusal(), "mode 2777"));
+}
+
+TEST_CASE("a password stands in the url only where nobody else can read the file") {
+    const std::string text = "[node.n1]\nurl = ftp://me:secret@host/\n";
+    CHECK(Cluster(text, 0600).load().nodes.at(0).password == "secret");
+    CHECK(Cluster(text, 0400).load().nodes.at(0).password == "secret");
+    CHECK(Cluster(text, 0640).refusal() ==
+          "ROOT/.cluster.conf:2: found a password in a file of mode 0640, expected mode "
+          "0600, or the password in a file that password-file names");
+    CHECK(Cluster(text, 0640).refusal(Passwords::not_needed) != "accepted");
+}
+
+TEST_CASE("a password file is read by those who need it, and only where it is its owner's alone") {
+    const Cluster cluster("[node.n1]\nurl = ftp://me@host/\npassword-file = .password\n");
+    CHECK(cluster.load(Passwords::not_needed).nodes.at(0).password.empty());
+    CHECK(cluster.refusal() == "the password file ROOT/.password does not exist");
+    write_file(cluster / ".password", "se cret#1\r\nsecond line\n");
+    fs::permissions(cluster / ".password", static_cast<fs::perms>(0640));
+    CHECK(contains(cluster.refusal(), "mode 0640) can be read by others than its owner: refused"));
+    fs::permissions(cluster / ".password", static_cast<fs::perms>(0600));
+    CHECK(cluster.load().nodes.at(0).password == "se cret#1");
+    write_file(cluster / ".password", "\nsecond line\n");
+    CHECK(cluster.refusal() == "the password file ROOT/.password has no password in its first line");
+    write_file(cluster / ".password", "a\tb\n");
+    CHECK(cluster.refusal() == "the password file ROOT/.password has a control byte in its first line");
+
+    CHECK(contains(Cluster("[node.n1]\nurl = ftp://me:x@host/\npassword-file = f\n", 0600).refusal(),
+                   ":3: found a password in the url too, expected one of the two"));
+}

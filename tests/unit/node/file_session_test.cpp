@@ -1,0 +1,232 @@
+// What is particular to a directory as a node: exclusive names, links, durability, errno classes.
+#include "base/error.hpp"
+#include "base/file_system.hpp"
+#include "base/fs_observer.hpp"
+#include "node/file_errors.hpp"
+#include "node/session.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fs = std::filesystem;
+using namespace nodespool;
+using namespace nodespool::node;
+
+namespace {
+
+/// A new directory as a node, removed at the end.
+class Disk {
+  public:
+    Disk()
+        : m_path(fs::temp_directory_path() / ("nodespool-disk-" + std::to_string(base::random_64_bits()))) {
+        fs::create_directory(m_path);
+    }
+    Disk(const Disk&) = delete;
+    Disk& operator=(const Disk&) = delete;
+    ~Disk() {
+        std::error_code ignored;
+        fs::remove_all(m_path, ignored);
+    }
+    [[nodiscard]] const fs::path& path() const { return m_path; }
+    [[nodiscard]] std::unique_ptr<Session> session() const {
+        NodeConfig config;
+        config.name = "disk";
+        parse_node_url("file://" + m_path.string(), config);
+        return make_session(config);
+    }
+
+  private:
+    fs::path m_path;
+};
+
+class TextSource : public Source {
+  public:
+    explicit TextSource(std::string text) : m_text(std::move(text)) {}
+    [[nodiscard]] std::uint64_t size_bytes() const override { return m_text.size(); }
+    std::size_t read(std::span<char> into) override {
+        const std::size_t count = m_text.copy(into.data(), into.size(), m_at);
+        m_at += count;
+        return count;
+    }
+    void rewind() override { m_at = 0; }
+
+  private:
+    std::string m_text;
+    std::size_t m_at = 0;
+};
+
+class NoSink : public Sink {
+  public:
+    void write(std::span<const char>) override {}
+};
+
+void put(Session& session, const std::string& name) {
+    TextSource source("text");
+    session.put(name, source);
+}
+
+std::optional<Failure> failure_of(const std::function<void()>& call) {
+    try {
+        call();
+    } catch (const NodeError& error) {
+        return error.failure();
+    }
+    return std::nullopt;
+}
+
+/// Notes the calls, and fails the one of a kind with an errno.
+class Observer : public base::FsObserver {
+  public:
+    Observer() { base::set_fs_observer(this); }
+    ~Observer() override { base::set_fs_observer(nullptr); }
+    void fail(base::FsCall call, int code) {
+        m_fail = call;
+        m_code = code;
+    }
+    void before(base::FsCall call, std::string_view path) override {
+        if (m_fail == call)
+            throw base::SystemError("do what was asked", m_code);
+        m_calls.emplace_back(call, path);
+    }
+    [[nodiscard]] std::size_t count(base::FsCall call) const {
+        std::size_t found = 0;
+        for (const auto& [made, path] : m_calls)
+            found += made == call ? 1U : 0U;
+        return found;
+    }
+    void forget() { m_calls.clear(); }
+
+  private:
+    std::vector<std::pair<base::FsCall, std::string>> m_calls;
+    std::optional<base::FsCall> m_fail;
+    int m_code = 0;
+};
+
+} // namespace
+
+TEST_CASE("a name on a disk is used once, ever") {
+    const Disk disk;
+    const auto session = disk.session();
+    put(*session, "61/47/file");
+    CHECK(failure_of([&] { put(*session, "61/47/file"); }) == Failure::permanent);
+    CHECK(session->size("61/47/file") == 4);
+}
+
+TEST_CASE("no symbolic link leads out of a disk") {
+    const Disk disk;
+    const Disk elsewhere;
+    fs::create_directory_symlink(elsewhere.path(), disk.path() / "61");
+    std::ofstream(elsewhere.path() / "file") << "secret";
+    fs::create_symlink(elsewhere.path() / "file", disk.path() / "file");
+    fs::create_symlink(elsewhere.path() / "new", disk.path() / "new");
+    const auto session = disk.session();
+    NoSink sink;
+    CHECK(failure_of([&] { put(*session, "61/47/file"); }) == Failure::permanent);
+    CHECK(failure_of([&] { put(*session, "61/new"); }) == Failure::permanent);
+    CHECK(failure_of([&] { put(*session, "new"); }) == Failure::permanent);
+    CHECK(failure_of([&] { session->get("61/file", sink); }) == Failure::permanent);
+    CHECK(failure_of([&] { session->get("file", sink); }) == Failure::permanent);
+    CHECK(failure_of([&] { session->remove("61/file"); }) == Failure::permanent);
+    CHECK(failure_of([&] { static_cast<void>(session->size("61/file")); }) == Failure::permanent);
+    CHECK(failure_of([&] { static_cast<void>(session->size("file")); }) == Failure::permanent);
+    CHECK(fs::exists(elsewhere.path() / "file"));
+    CHECK(std::distance(fs::directory_iterator(elsewhere.path()), {}) == 1);
+}
+
+TEST_CASE("a file in the place of a directory is permanent for a put, and absence for the rest") {
+    const Disk disk;
+    const auto session = disk.session();
+    put(*session, "61");
+    CHECK(failure_of([&] { put(*session, "61/file"); }) == Failure::permanent);
+    CHECK(session->size("61/file") == std::nullopt);
+    CHECK(session->remove("61/file") == Removal::was_absent);
+}
+
+TEST_CASE("a FIFO neither blocks nor passes for a file") {
+    const Disk disk;
+    const auto session = disk.session();
+    REQUIRE(::system(("mkfifo " + (disk.path() / "pipe").string()).c_str()) == 0);
+    NoSink sink;
+    CHECK(failure_of([&] { session->get("pipe", sink); }) == Failure::permanent);
+    CHECK(failure_of([&] { static_cast<void>(session->size("pipe")); }) == Failure::permanent);
+}
+
+TEST_CASE("a disk that is not mounted is down, and up again once it is there") {
+    const Disk disk;
+    const auto session = disk.session();
+    put(*session, "61/47/one");
+    fs::remove_all(disk.path());
+    CHECK(failure_of([&] { put(*session, "61/47/two"); }) == Failure::node_down);
+    CHECK(failure_of([&] { session->remove("61/47/one"); }) == Failure::node_down);
+    CHECK_FALSE(fs::exists(disk.path()));
+    fs::create_directory(disk.path());
+    put(*session, "61/47/two");
+    CHECK(session->size("61/47/two") == 4);
+}
+
+TEST_CASE("a directory that somebody removed is made again") {
+    const Disk disk;
+    const auto session = disk.session();
+    put(*session, "61/47/one");
+    fs::remove_all(disk.path() / "61");
+    put(*session, "61/47/two");
+    CHECK(session->size("61/47/two") == 4);
+}
+
+TEST_CASE("a put is on disk with its directories, and a warm one costs two syncs") {
+    const Disk disk;
+    const auto session = disk.session();
+    Observer observer;
+    put(*session, "61/47/one");
+    CHECK(observer.count(base::FsCall::make_directory) == 2);
+    CHECK(observer.count(base::FsCall::sync) == 4); // the root, 61, the file, 61/47
+    observer.forget();
+    put(*session, "61/47/two");
+    CHECK(observer.count(base::FsCall::make_directory) == 0);
+    CHECK(observer.count(base::FsCall::sync) == 2);
+    observer.forget();
+    put(*disk.session(), "61/47/three"); // another session cannot know that the directories are on disk
+    CHECK(observer.count(base::FsCall::make_directory) == 0);
+    CHECK(observer.count(base::FsCall::sync) == 4);
+    observer.forget();
+    session->remove("61/47/one");
+    CHECK(observer.count(base::FsCall::sync) == 1);
+}
+
+TEST_CASE("a failed call on the disk has its class, whichever call it is") {
+    const Disk disk;
+    const auto session = disk.session();
+    Observer observer;
+    for (const base::FsCall call :
+         {base::FsCall::create, base::FsCall::write, base::FsCall::sync, base::FsCall::make_directory}) {
+        observer.fail(call, ENOSPC);
+        CHECK(failure_of([&] { put(*session, "61/47/file"); }) == Failure::node_full);
+        observer.fail(call, EROFS);
+        CHECK(failure_of([&] { put(*session, "61/48/file"); }) == Failure::node_down);
+        fs::remove_all(disk.path() / "61");
+    }
+    observer.fail(base::FsCall::create, EMFILE); // this machine's fault, not the node's
+    CHECK_THROWS_AS(put(*session, "62/47/file"), base::SystemError);
+}
+
+TEST_CASE("an errno has one class") {
+    CHECK(failure_of_errno(ENOSPC) == Failure::node_full);
+    CHECK(failure_of_errno(EDQUOT) == Failure::node_full);
+    CHECK(failure_of_errno(EROFS) == Failure::node_down);
+    CHECK(failure_of_errno(ESTALE) == Failure::node_down);
+    CHECK(failure_of_errno(ENOTCONN) == Failure::node_down);
+    CHECK(failure_of_errno(EACCES) == Failure::permanent);
+    CHECK(failure_of_errno(EEXIST) == Failure::permanent);
+    CHECK(failure_of_errno(ENAMETOOLONG) == Failure::permanent);
+    CHECK(failure_of_errno(EIO) == Failure::temporary);
+    CHECK(failure_of_errno(ENOENT) == Failure::temporary);
+    CHECK(failure_of_errno(EMFILE) == std::nullopt);
+    CHECK(failure_of_errno(ENOMEM) == std::nullopt);
+}

@@ -1,0 +1,215 @@
+// Choice of nodes, health, backlogs and shares of the lanes.
+#include "processor/backoff.hpp"
+#include "processor/node_choice.hpp"
+#include "processor/node_health.hpp"
+#include "processor/scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+using namespace nodespool;
+using namespace std::chrono_literals;
+using processor::JobPtr;
+using processor::NodeChoice;
+using processor::NodeHealth;
+using processor::NodeState;
+using processor::Scheduler;
+
+namespace {
+
+class ManualClock final : public base::Clock {
+  public:
+    [[nodiscard]] base::Timestamp now() const override { return {}; }
+    [[nodiscard]] base::MonotonicTime monotonic() const override { return time; }
+    void sleep_for(std::chrono::milliseconds) const override {}
+    base::MonotonicTime time;
+};
+
+std::vector<node::NodeConfig> nodes(std::initializer_list<unsigned> connections) {
+    std::vector<node::NodeConfig> list;
+    for (const unsigned count : connections) {
+        node::NodeConfig config;
+        config.name = "n" + std::to_string(list.size() + 1);
+        config.connections = count;
+        list.push_back(config);
+    }
+    return list;
+}
+
+JobPtr job(const std::string& line = "store a 1 1") {
+    auto made = std::make_unique<processor::Job>();
+    made->record = queue::parse_job(line, {}, nullptr);
+    return made;
+}
+
+std::map<std::size_t, int> lanes_by_node(Scheduler& scheduler, int lanes) {
+    std::map<std::size_t, int> taken;
+    for (int i = 0; i < lanes; ++i)
+        ++taken[scheduler.take()->node.value()];
+    return taken;
+}
+
+} // namespace
+
+TEST_CASE("equal nodes take turns, also across runs") {
+    NodeChoice first({{"n1", 1}, {"n2", 1}, {"n3", 1}});
+    CHECK(first.next({true, true, true}) == 0);
+    CHECK(first.next({true, true, true}) == 1);
+    NodeChoice second({{"n1", 1}, {"n2", 1}, {"n3", 1}});
+    second.restore(first.cursor());
+    CHECK(second.next({true, true, true}) == 2);
+    CHECK(second.next({true, true, true}) == 0);
+}
+
+TEST_CASE("weights are kept over any stretch, and spread") {
+    NodeChoice choice({{"n1", 3}, {"n2", 1}});
+    std::string order;
+    for (int i = 0; i < 8; ++i)
+        order += choice.next({true, true}) == 0 ? 'a' : 'b';
+    CHECK(order == "aabaaaba");
+}
+
+TEST_CASE("a node that was not eligible does not catch up") {
+    NodeChoice choice({{"n1", 1}, {"n2", 1}});
+    for (int i = 0; i < 10; ++i)
+        choice.next({true, false});
+    int first = 0;
+    for (int i = 0; i < 10; ++i)
+        first += choice.next({true, true}) == 0 ? 1 : 0;
+    CHECK(first == 5);
+}
+
+TEST_CASE("a damaged cursor does no lasting harm") {
+    NodeChoice choice({{"n1", 1}, {"n2", 1}});
+    choice.restore("n1 99999999999999\nn9 4\nrubbish");
+    int first = 0;
+    for (int i = 0; i < 10; ++i)
+        first += choice.next({true, true}) == 0 ? 1 : 0;
+    CHECK(first == 5);
+}
+
+TEST_CASE("a node that is down is probed by one job after its rest, and twice as late the next time") {
+    NodeHealth health;
+    base::MonotonicTime now{};
+    CHECK(health.failed(node::Failure::node_down, "refused", now));
+    CHECK_FALSE(health.is_usable(now + 29s));
+    CHECK(health.is_usable(now + 30s));
+    now += 30s;
+    health.given(now);
+    CHECK_FALSE(health.is_usable(now));
+    CHECK(health.failed(node::Failure::node_down, "refused", now));
+    CHECK_FALSE(health.is_usable(now + 59s));
+    now += 60s;
+    health.given(now);
+    health.succeeded();
+    CHECK(health.is_usable(now));
+    CHECK(health.state() == NodeState::up);
+}
+
+TEST_CASE("failures in a row count as down, single ones do not") {
+    NodeHealth health;
+    CHECK_FALSE(health.failed(node::Failure::temporary, "busy", {}));
+    CHECK_FALSE(health.failed(node::Failure::temporary, "busy", {}));
+    health.succeeded();
+    CHECK_FALSE(health.failed(node::Failure::temporary, "busy", {}));
+    CHECK_FALSE(health.failed(node::Failure::temporary, "busy", {}));
+    CHECK(health.failed(node::Failure::temporary, "busy", {}));
+    CHECK(health.state() == NodeState::down);
+}
+
+TEST_CASE("a full node takes no more in this run; a refused file says nothing about its node") {
+    NodeHealth health;
+    CHECK_FALSE(health.failed(node::Failure::permanent, "553", {}));
+    CHECK(health.is_usable({}));
+    CHECK(health.failed(node::Failure::node_full, "552", {}));
+    health.succeeded();
+    CHECK_FALSE(health.is_usable(base::MonotonicTime{} + 24h));
+}
+
+TEST_CASE("while others have work no node holds more than its share of the lanes") {
+    ManualClock clock;
+    SUBCASE("two nodes") {
+        Scheduler scheduler(nodes({8, 8}), 8, clock);
+        for (int i = 0; i < 32; ++i) {
+            JobPtr next = job();
+            REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+        }
+        CHECK(lanes_by_node(scheduler, 8) == std::map<std::size_t, int>{{0, 4}, {1, 4}});
+    }
+    SUBCASE("one that takes few connections leaves the rest to the other") {
+        Scheduler scheduler(nodes({1, 8}), 8, clock);
+        for (int i = 0; i < 32; ++i) {
+            JobPtr next = job();
+            REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+        }
+        CHECK(lanes_by_node(scheduler, 8) == std::map<std::size_t, int>{{0, 1}, {1, 7}});
+    }
+    SUBCASE("alone, a node has them all") {
+        Scheduler scheduler(nodes({8, 8}), 8, clock);
+        for (int i = 0; i < 8; ++i) {
+            JobPtr next = job("store a 1 1 n2");
+            REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+        }
+        CHECK(lanes_by_node(scheduler, 8) == std::map<std::size_t, int>{{1, 8}});
+    }
+}
+
+TEST_CASE("jobs that only a busy node may take do not stop those for others") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({1, 1}), 2, clock);
+    for (int i = 0; i < 1000; ++i) { // far more than a backlog
+        JobPtr next = job("store a 1 1 n1");
+        REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+    }
+    JobPtr other = job("store b 1 1 n2");
+    CHECK(scheduler.place(other) == Scheduler::Placement::placed);
+    bool hopeless = false;
+    for (int i = 0; i < 5000 && !hopeless; ++i) {
+        JobPtr next = job("store a 1 1 n1");
+        hopeless = scheduler.place(next) == Scheduler::Placement::no_room;
+        CHECK((next != nullptr) == hopeless); // given back, not lost
+    }
+    CHECK(hopeless);
+}
+
+TEST_CASE("when a node fails for good, what waited for it comes back to be placed elsewhere") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({4, 4}), 4, clock);
+    for (int i = 0; i < 10; ++i) {
+        JobPtr next = job();
+        scheduler.place(next);
+    }
+    auto task = scheduler.take();
+    REQUIRE(task->node == 0);
+    auto waiting = scheduler.failed(0, node::Failure::node_down, "n1: refused");
+    CHECK(waiting.size() == 4);
+    for (JobPtr& next : waiting)
+        CHECK(scheduler.place_again(next) == Scheduler::Placement::placed);
+    JobPtr only = job("store a 1 1 n1");
+    CHECK(scheduler.place(only) == Scheduler::Placement::no_node);
+    CHECK(scheduler.why_no_node(*only) == "n1: refused (down)");
+}
+
+TEST_CASE("closing gives every waiting job back and lets lanes go") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({4}), 4, clock);
+    for (int i = 0; i < 3; ++i) {
+        JobPtr next = job();
+        scheduler.place(next);
+    }
+    CHECK(scheduler.close().size() == 3);
+    CHECK_FALSE(scheduler.take());
+    JobPtr late = job();
+    CHECK(scheduler.place(late) == Scheduler::Placement::interrupted);
+    CHECK(scheduler.place_here(late) == Scheduler::Placement::interrupted);
+    CHECK(late);
+}
+
+TEST_CASE("backoff doubles from a minute to an hour, give or take a fifth") {
+    CHECK(processor::backoff_seconds(0, 0.5) == doctest::Approx(60));
+    CHECK(processor::backoff_seconds(1, 0.5) == doctest::Approx(120));
+    CHECK(processor::backoff_seconds(3, 0.0) == doctest::Approx(480 * 0.8));
+    CHECK(processor::backoff_seconds(3, 1.0) == doctest::Approx(480 * 1.2));
+    CHECK(processor::backoff_seconds(4000000000U, 0.5) == doctest::Approx(3600));
+}
