@@ -1,6 +1,7 @@
 // queue: looks at the queue and changes it by hand.
 #include "base/log.hpp"
 #include "base/path_name.hpp"
+#include "base/process.hpp"
 #include "cli/cluster.hpp"
 #include "cli/json.hpp"
 #include "cli/output.hpp"
@@ -10,7 +11,6 @@
 #include "views.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -35,11 +35,12 @@ void add(const cli::Invocation& invocation, cli::ExitStatus& status) {
     std::optional<queue::Spool> spool;
     if (invocation.dry_run == cli::DryRun::no)
         spool.emplace(config.root, base::system_clock());
-    const queue::Added added = queue::add_jobs(
-        spool ? &*spool : nullptr, STDIN_FILENO, "stdin", known, priority, [&](const std::string& reason) {
-            base::log(base::LogLevel::warning, {{"result", "rejected"}, {"reason", reason}});
-            status.note(cli::Condition::rejected);
-        });
+    const queue::Added added =
+        queue::add_jobs(spool ? &*spool : nullptr, base::k_standard_input, "stdin", known, priority,
+                        [&](const std::string& reason) {
+                            base::log(base::LogLevel::warning, {{"result", "rejected"}, {"reason", reason}});
+                            status.note(cli::Condition::rejected);
+                        });
     if (invocation.format == cli::OutputFormat::json) {
         cli::Json object;
         object["queued"] = added.jobs;

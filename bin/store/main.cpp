@@ -1,5 +1,6 @@
 // store: moves uploads to node servers.
 #include "base/path_name.hpp"
+#include "base/process.hpp"
 #include "catalog/catalog.hpp"
 #include "cli/cluster.hpp"
 #include "cli/json.hpp"
@@ -9,8 +10,6 @@
 #include "processor/progress.hpp"
 #include "processor/report.hpp"
 #include "processor/store_work.hpp"
-
-#include <unistd.h>
 
 namespace {
 
@@ -78,7 +77,7 @@ void print_intention(const processor::Intention& intention, cli::OutputFormat fo
 
 bool wants_progress(cli::Progress progress) {
     return progress == cli::Progress::always ||
-           (progress == cli::Progress::automatic && ::isatty(STDERR_FILENO) == 1);
+           (progress == cli::Progress::automatic && base::is_terminal(base::k_standard_error));
 }
 
 void dry_run(const cli::Invocation& invocation, const processor::Cluster& cluster,

@@ -54,8 +54,8 @@ class StagedFile {
 };
 
 /// Write, fsync, rename to @p name, fsync of the directory: when it returns true, the content is durable
-/// there; when it throws or the process dies, the name is as it was. @return false (Replace::no) where the
-/// name is taken.
+/// there. When it throws or the process dies, the name has its old content or the new one, whole. @return
+/// false (Replace::no) where the name is taken.
 bool publish(int dir_fd, const std::string& name, std::string_view content, mode_t mode, Replace replace);
 
 /// Removes the temporaries (`*.tmp`) in the directory that no living process is writing. @return how many

@@ -120,11 +120,23 @@ void LinkBatch::replace(const Link& link) {
     staged.start_writing();
     m_staged.erase(link.path);
     m_staged.emplace(link.path, std::move(staged));
-    m_directories.insert(directory);
+    sync_later(link.path);
 }
 
 void LinkBatch::rely_on(const std::string& path) {
-    m_directories.insert(std::string(base::parent_of(path)));
+    sync_later(path);
+}
+
+/// The link's directory, and its parents as long as they may be new: a run that was killed may have made them
+/// and not synced.
+void LinkBatch::sync_later(const std::string& path) {
+    const std::scoped_lock lock(m_catalog->m_mutex);
+    std::string directory(base::parent_of(path));
+    m_directories.insert(directory);
+    while (!directory.empty() && !m_catalog->m_durable.contains(directory)) {
+        directory = base::parent_of(directory);
+        m_directories.insert(directory);
+    }
 }
 
 void LinkBatch::commit() {
@@ -138,6 +150,8 @@ void LinkBatch::commit() {
             base::open_at(m_catalog->m_dir.get(), directory_or_dot(directory), O_RDONLY | O_DIRECTORY);
         base::sync_directory(fd.get(), m_catalog->link_path(directory));
     }
+    const std::scoped_lock lock(m_catalog->m_mutex);
+    m_catalog->m_durable.merge(m_directories);
     m_directories.clear();
 }
 

@@ -6,6 +6,7 @@
 #include "catalog/link.hpp"
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -45,6 +46,9 @@ class Catalog {
     base::Fd m_dir;
     base::Fd m_temporaries;
     base::Fd m_locks;
+    mutable std::mutex m_mutex;
+    mutable std::set<std::string>
+        m_durable; ///< directories whose own entries this process has synced, up to the top
 };
 
 /// Several links under lock at once, so that their replacements become durable together. The locks (256
@@ -69,6 +73,8 @@ class LinkBatch {
     void commit();
 
   private:
+    void sync_later(const std::string& path);
+
     const Catalog* m_catalog;
     std::vector<base::Fd> m_locks;
     std::map<std::string, base::StagedFile> m_staged; ///< by cluster path

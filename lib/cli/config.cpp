@@ -97,7 +97,7 @@ void read_sections(const std::string& text, const ConfigOrigin& origin, Config& 
         }
         const std::string node_name =
             section.name.starts_with(node_prefix) ? section.name.substr(node_prefix.size()) : "";
-        if (!node::is_node_name(node_name))
+        if (!base::is_node_name(node_name))
             throw_config_error(origin.file, section.line, "section " + quoted_key(section.name),
                                "[cluster] or [node.NAME], NAME of letters, digits, '_', '.' and '-'");
         config.nodes.push_back(read_node(section, node_name, origin));

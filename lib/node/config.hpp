@@ -22,9 +22,6 @@ struct NodeConfig {
     std::chrono::seconds stall_timeout{60};
 };
 
-/// Is @p name a node's name: `[A-Za-z0-9][A-Za-z0-9_.-]*`?
-bool is_node_name(std::string_view name);
-
 /// Splits @p url_text into config.url, config.user and config.password (percent-decoded).
 /// @throws base::Error config: an unknown scheme, a missing host, a `file:` URL that is not absolute; the
 /// message never holds the password

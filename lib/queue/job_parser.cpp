@@ -22,15 +22,6 @@ std::string shown(std::string_view text) {
     return "'" + base::printable(text.substr(0, k_shown)) + (text.size() > k_shown ? "...'" : "'");
 }
 
-bool is_node_name(std::string_view name) {
-    const auto letter_or_digit = [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    };
-    return !name.empty() && letter_or_digit(name.front()) &&
-           std::all_of(name.begin(), name.end(),
-                       [&](char c) { return letter_or_digit(c) || c == '_' || c == '.' || c == '-'; });
-}
-
 /// Reads one line from left to right.
 class Parser {
   public:
@@ -154,7 +145,7 @@ class Parser {
     }
 
     std::string node_name(std::string_view name, std::size_t column) const {
-        if (!is_node_name(name))
+        if (!base::is_node_name(name))
             fail(column, shown(name), "a node name ([A-Za-z0-9][A-Za-z0-9_.-]*)");
         if (m_known != nullptr && !m_known->contains(name))
             fail(column, "node " + shown(name), "a node of the configuration (" + known_names() + ")");

@@ -147,3 +147,10 @@ TEST_CASE("a path is cut at its last slash") {
 TEST_CASE("printable text has no control characters left") {
     CHECK(printable("a\nb\x1b[2J\xC2\x9B\xFFz\xC3\xA4") == "a\\x0Ab\\x1B[2J\\xC2\\x9B\\xFFz\xC3\xA4");
 }
+
+TEST_CASE("a node's name is letters, digits, and from the second on also _ . -") {
+    for (const std::string good : {"n1", "N", "0", "a.b", "a_b", "a-b", "node-1.example.org"})
+        CHECK_MESSAGE(is_node_name(good), good);
+    for (const std::string bad : {"", "-n1", ".n1", "_n1", "n 1", "n,1", "n/1", "n\xC3\xA4", "n\n", "n=1"})
+        CHECK_FALSE_MESSAGE(is_node_name(bad), bad);
+}

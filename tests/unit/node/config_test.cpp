@@ -1,4 +1,4 @@
-// Node names and URLs.
+// Node URLs.
 #include "base/error.hpp"
 #include "node/config.hpp"
 #include "node/url.hpp"
@@ -30,13 +30,6 @@ std::string refusal(const std::string& text) {
 }
 
 } // namespace
-
-TEST_CASE("a node's name is letters, digits, and from the second on also _ . -") {
-    for (const std::string good : {"n1", "N", "0", "a.b", "a_b", "a-b", "node-1.example.org"})
-        CHECK_MESSAGE(is_node_name(good), good);
-    for (const std::string bad : {"", "-n1", ".n1", "_n1", "n 1", "n,1", "n/1", "n\xC3\xA4", "n\n", "n=1"})
-        CHECK_FALSE_MESSAGE(is_node_name(bad), bad);
-}
 
 TEST_CASE("the password leaves the URL, and user and password are decoded") {
     NodeConfig config;
