@@ -62,6 +62,10 @@ void retry(const cli::Invocation& invocation, cli::ExitStatus& /*status*/) {
     std::vector<std::string> paths;
     for (const std::string& operand : invocation.operands)
         paths.push_back(cli::cluster_path_of(config, operand));
+    if (invocation.dry_run == cli::DryRun::yes) {
+        queue_program::show_deferred(invocation, config, paths);
+        return;
+    }
     const queue::Spool spool(config.root, base::system_clock());
     const queue::Retried retried = queue::retry_deferred(spool, [&](const queue::JobRecord& job) {
         return paths.empty() || std::find(paths.begin(), paths.end(), job.path) != paths.end();
@@ -108,8 +112,8 @@ int main(int argc, char** argv) {
                                         "[-C DIR] [--json] FILE", looking, queue_program::show);
     show_command.operands = {"FILE", 1, 1};
     cli::Command retry_command =
-        command("retry", "make deferred jobs due now", "[-qv] [-C DIR] [--json] [FILE ...]",
-                {Common::directory, Common::verbose, Common::quiet, Common::json}, retry);
+        command("retry", "make deferred jobs due now", "[-nqv] [-C DIR] [--json] [FILE ...]",
+                {Common::directory, Common::dry_run, Common::verbose, Common::quiet, Common::json}, retry);
     retry_command.operands = {"FILE", 0, cli::k_any_number};
     const cli::Command status_command = command("status", "count jobs by keyword and state",
                                                 "[-C DIR] [--json]", looking, queue_program::status);

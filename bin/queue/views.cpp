@@ -51,6 +51,13 @@ std::string text_of(const queue::SurveyedJob& seen) {
                        base::printable(seen.text));
 }
 
+void print_job(const queue::SurveyedJob& seen, cli::OutputFormat format) {
+    if (format == cli::OutputFormat::json)
+        cli::print_json(json_of(seen));
+    else
+        cli::print(text_of(seen));
+}
+
 /// Of one keyword.
 struct Totals {
     std::uint64_t ready = 0;
@@ -112,16 +119,21 @@ void print_totals(const std::string& keyword, const Totals& totals, cli::OutputF
 }
 
 /// Where the file itself stands, before its jobs.
-void print_file(const cli::Config& config, const std::string& path) {
+void print_file(const cli::Config& config, const std::string& path, cli::ExitStatus& status) {
     const std::string encoded = base::encode_name(path);
-    if (const auto link = catalog::Catalog::open_existing(config.root).read(path)) {
-        std::string nodes;
-        for (const catalog::Copy& copy : link->servers)
-            nodes += " " + copy.node;
-        cli::print(fmt::format("{} is stored: {} bytes, {} copies on{}\n", encoded, link->size_bytes,
-                               link->servers.size(), nodes));
-    } else {
-        cli::print(encoded + " is on no node\n");
+    try {
+        if (const auto link = catalog::Catalog::open_existing(config.root).read(path)) {
+            std::string nodes;
+            for (const catalog::Copy& copy : link->servers)
+                nodes += (nodes.empty() ? "" : ",") + copy.node;
+            cli::print(fmt::format("{} is stored: {} bytes, time {}, on {}\n", encoded, link->size_bytes,
+                                   base::format_time(link->mtime), nodes.empty() ? "no node" : nodes));
+        } else {
+            cli::print(encoded + " is on no node\n");
+        }
+    } catch (const base::Error& error) {
+        cli::print(std::string(error.what()) + "\n");
+        status.note(cli::Condition::io);
     }
     const auto local = base::status_at(base::k_cwd, config.files + "/" + path);
     if (local && local->type == base::FileType::regular)
@@ -145,24 +157,18 @@ void list(const cli::Invocation& invocation, cli::ExitStatus& /*status*/) {
         if (!wanted.empty() &&
             (!seen.keyword || std::find(wanted.begin(), wanted.end(), *seen.keyword) == wanted.end()))
             return;
-        if (invocation.format == cli::OutputFormat::json)
-            cli::print_json(json_of(seen));
-        else
-            cli::print(text_of(seen));
+        print_job(seen, invocation.format);
     });
 }
 
-void show(const cli::Invocation& invocation, cli::ExitStatus& /*status*/) {
+void show(const cli::Invocation& invocation, cli::ExitStatus& status) {
     const cli::Config config = cli::open_cluster(invocation, cli::Passwords::not_needed);
     const std::string path = cli::cluster_path_of(config, invocation.operands.front());
     const bool json = invocation.format == cli::OutputFormat::json;
     if (!json)
-        print_file(config, path);
+        print_file(config, path, status);
     queue::survey(spool_of(config), [&](const queue::SurveyedJob& seen) {
-        if (!seen.job || (seen.job->keyword == queue::Keyword::remove
-                              ? seen.job->find_attribute("path") == nullptr ||
-                                    *seen.job->find_attribute("path") != base::encode_name(path)
-                              : seen.job->path != path))
+        if (!seen.job || seen.job->cluster_path() != path)
             return;
         if (json) {
             cli::print_json(json_of(seen));
@@ -170,7 +176,7 @@ void show(const cli::Invocation& invocation, cli::ExitStatus& /*status*/) {
         }
         cli::print(text_of(seen));
         if (seen.job->attempts > 0)
-            cli::print(fmt::format("    tried {} times since {}\n", seen.job->attempts,
+            cli::print(fmt::format("    attempts: {}, since {}\n", seen.job->attempts,
                                    base::format_rfc3339(seen.queued_at)));
         if (seen.state == queue::JobState::deferred)
             cli::print("    not before " + base::format_rfc3339(*seen.job->not_before) + "\n");
@@ -193,6 +199,16 @@ void status(const cli::Invocation& invocation, cli::ExitStatus& /*exit_status*/)
         print_totals(std::string(to_string(keyword)), totals[keyword], invocation.format);
     if (unknown.rejected + unknown.held > 0)
         print_totals("unknown", unknown, invocation.format);
+}
+
+void show_deferred(const cli::Invocation& invocation, const cli::Config& config,
+                   const std::vector<std::string>& paths) {
+    queue::survey(spool_of(config), [&](const queue::SurveyedJob& seen) {
+        if (seen.state != queue::JobState::deferred)
+            return;
+        if (paths.empty() || std::find(paths.begin(), paths.end(), seen.job->cluster_path()) != paths.end())
+            print_job(seen, invocation.format);
+    });
 }
 
 } // namespace nodespool::queue_program

@@ -1,8 +1,9 @@
 // Cluster paths as text: the %XX codec and what a cluster path may look like.
 #include "base/path_name.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace nodespool::base {
 
@@ -146,9 +147,9 @@ bool is_node_name(std::string_view name) {
     const auto letter_or_digit = [](char c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     };
-    return !name.empty() && letter_or_digit(name.front()) && std::all_of(name.begin(), name.end(), [&](char c) {
-        return letter_or_digit(c) || c == '_' || c == '.' || c == '-';
-    });
+    return !name.empty() && letter_or_digit(name.front()) &&
+           std::all_of(name.begin(), name.end(),
+                       [&](char c) { return letter_or_digit(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 std::string_view parent_of(std::string_view path) {

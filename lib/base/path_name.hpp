@@ -1,4 +1,5 @@
-// Cluster paths, nodes' names and other names as text: the %XX form of queue files, link files, lists and JSON.
+// Cluster paths, nodes' names and other names as text: the %XX form of queue files, link files, lists and
+// JSON.
 #pragma once
 
 #include <string>
@@ -28,7 +29,8 @@ std::string decode_name(std::string_view word);
 /// `.nodespool-` (those belong to nodespool itself, never to the file space).
 std::string why_not_a_cluster_path(std::string_view raw);
 
-/// Is @p name a node's name: `[A-Za-z0-9][A-Za-z0-9_.-]*`? It stands in job lines, link files and configurations.
+/// Is @p name a node's name: `[A-Za-z0-9][A-Za-z0-9_.-]*`? It stands in job lines, link files and
+/// configurations.
 bool is_node_name(std::string_view name);
 
 /// The part of @p path before its last slash ("" where there is none) and the part after it.

@@ -12,12 +12,30 @@ namespace nodespool::base {
 namespace {
 
 constexpr std::size_t k_buffer_bytes = 65536;
+constexpr std::size_t k_random_digits = 16;
+
+/// `.NAME.RRRRRRRRRRRRRRRR.tmp`: two processes may stage the same name, and what other programs leave looks
+/// different.
+std::string temporary_name(const std::string& name) {
+    return fmt::format(".{}.{:016x}.tmp", name, random_64_bits());
+}
+
+bool is_temporary_name(std::string_view name) {
+    constexpr std::string_view k_suffix = ".tmp";
+    if (!name.starts_with('.') || !name.ends_with(k_suffix) ||
+        name.size() < k_random_digits + k_suffix.size() + 2)
+        return false;
+    name.remove_suffix(k_suffix.size());
+    const std::string_view digits = name.substr(name.size() - k_random_digits);
+    return name[name.size() - k_random_digits - 1] == '.' &&
+           digits.find_first_not_of("0123456789abcdef") == digits.npos;
+}
 
 } // namespace
 
-StagedFile::StagedFile(int dir_fd, std::string temporary, mode_t mode)
+StagedFile::StagedFile(int dir_fd, const std::string& name, mode_t mode)
     : m_dir_fd(dir_fd),
-      m_temporary(std::move(temporary)) {
+      m_temporary(temporary_name(name)) {
     // Until the lock is held, a cleaner may take the new name for abandoned: then it is made again.
     for (;;) {
         m_fd = open_at(m_dir_fd, m_temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
@@ -83,7 +101,7 @@ bool StagedFile::rename_to(int dir_fd, const std::string& name, Replace replace)
 }
 
 bool publish(int dir_fd, const std::string& name, std::string_view content, mode_t mode, Replace replace) {
-    StagedFile file(dir_fd, fmt::format(".{}.{:016x}.tmp", name, random_64_bits()), mode);
+    StagedFile file(dir_fd, name, mode);
     set_mode(file.fd(), mode, name);
     file.append(content);
     file.sync();
@@ -96,7 +114,7 @@ bool publish(int dir_fd, const std::string& name, std::string_view content, mode
 std::size_t clear_abandoned(int dir_fd, std::string_view path_for_errors) {
     std::size_t cleared = 0;
     for_each_entry(dir_fd, path_for_errors, [&](const std::string& name) {
-        if (!name.ends_with(".tmp"))
+        if (!is_temporary_name(name))
             return true;
         const std::optional<Fd> fd = try_open_at(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
         if (!fd || !lock_exclusively(fd->get(), LockWait::no, name))

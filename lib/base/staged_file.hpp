@@ -18,9 +18,9 @@ enum class Replace { no, yes };
 /// directory clears away. Destroyed without rename_to(), it removes the temporary.
 class StagedFile {
   public:
-    /// Creates @p temporary in @p dir_fd and holds a lock on it. @p dir_fd must stay open as long as this
-    /// object.
-    StagedFile(int dir_fd, std::string temporary, mode_t mode);
+    /// Creates `.NAME.RANDOM.tmp` in @p dir_fd and holds a lock on it. @p dir_fd must stay open as long as
+    /// this object.
+    StagedFile(int dir_fd, const std::string& name, mode_t mode);
     StagedFile(StagedFile&& other) noexcept;
     StagedFile& operator=(StagedFile&&) = delete;
     StagedFile(const StagedFile&) = delete;
@@ -58,7 +58,7 @@ class StagedFile {
 /// false (Replace::no) where the name is taken.
 bool publish(int dir_fd, const std::string& name, std::string_view content, mode_t mode, Replace replace);
 
-/// Removes the temporaries (`*.tmp`) in the directory that no living process is writing. @return how many
+/// Removes those of these temporaries in the directory that no living process is writing. @return how many
 std::size_t clear_abandoned(int dir_fd, std::string_view path_for_errors);
 
 } // namespace nodespool::base

@@ -114,8 +114,7 @@ void LinkBatch::replace(const Link& link) {
     if (there && there->type == base::FileType::directory) // empty by now, or the rename below will refuse it
         base::remove_directory_at(m_catalog->m_dir.get(), link.path);
     base::make_directories_durably(m_catalog->m_dir.get(), directory, k_directory_mode);
-    base::StagedFile staged(m_catalog->m_temporaries.get(),
-                            fmt::format("{:016x}.tmp", base::random_64_bits()), k_file_mode);
+    base::StagedFile staged(m_catalog->m_temporaries.get(), "link", k_file_mode);
     staged.append(format_link(link));
     staged.start_writing();
     m_staged.erase(link.path);

@@ -53,7 +53,7 @@ class LinkParser {
         Number value = 0;
         const auto [stopped, error] = std::from_chars(word.data(), word.data() + word.size(), value);
         if (word.empty() || error != std::errc{} || stopped != word.data() + word.size())
-            fail("'" + base::printable(word) + "'", expected);
+            fail(word.empty() ? "the end of the line" : "'" + base::printable(word) + "'", expected);
         return value;
     }
 

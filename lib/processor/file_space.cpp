@@ -21,7 +21,7 @@ FileSpace::Found not_found(base::NotOpened why) {
         found.why_not = "no such file";
         break;
     case base::NotOpened::symlink_or_escape:
-        found.why_not = "a symbolic link is in its path";
+        found.why_not = "a symbolic link in its path";
         break;
     case base::NotOpened::not_allowed:
         found.not_allowed = true;

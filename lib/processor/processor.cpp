@@ -325,7 +325,8 @@ void Processor::wait_for_news() {
         m_flights.nudge();
     });
     wait_until([&](std::size_t, std::size_t) { return news || is_stopping(); });
-    m_watch->wake();
+    if (!news)
+        m_watch->wake();
     watcher.join();
 }
 

@@ -8,11 +8,14 @@ namespace nodespool::processor {
 
 namespace {
 
+/// A backlog of this length is never too much.
 constexpr std::size_t k_backlog = 64;
 /// A node with less than this will soon have nothing to do.
 constexpr std::size_t k_low_backlog = k_backlog / 2;
-/// Of jobs that may wait for a busy node because no other will do.
+/// No backlog grows beyond this.
 constexpr std::size_t k_long_backlog = 4096;
+/// So long may the first in a backlog wait before its node is said to lag.
+constexpr std::chrono::seconds k_patience{30};
 
 bool any(const std::vector<bool>& flags) {
     return std::find(flags.begin(), flags.end(), true) != flags.end();
@@ -52,7 +55,7 @@ std::vector<bool> Scheduler::candidates(const Job& job) const {
 
 void Scheduler::enqueue(std::size_t node, JobPtr& job) {
     m_nodes[node].health.given(m_clock->monotonic());
-    m_nodes[node].backlog.push_back(std::move(job));
+    m_nodes[node].backlog.push_back({std::move(job), m_clock->monotonic()});
     m_work.notify_one();
 }
 
@@ -64,12 +67,11 @@ Scheduler::Placement Scheduler::place(JobPtr& job) {
         const std::vector<bool> eligible = candidates(*job);
         if (!any(eligible))
             return Placement::no_node;
-        if (m_nodes[m_choice.turn(eligible)].backlog.size() < k_backlog) {
+        if (keeps_up(m_nodes[m_choice.turn(eligible)])) {
             enqueue(m_choice.next(eligible), job);
             return Placement::placed;
         }
-        // Its backlog is full. As long as the other nodes have plenty to do, the turn waits for it, so that
-        // equal nodes stay even; when one of them runs low, it is passed over.
+        // It does not keep up. As long as the other nodes have plenty to do, the turn waits for it.
         const std::vector<bool> low = with_backlog_below(k_low_backlog, eligible);
         if (any(low)) {
             enqueue(m_choice.next(low), job);
@@ -92,6 +94,44 @@ std::vector<bool> Scheduler::with_backlog_below(std::size_t limit, const std::ve
     for (std::size_t i = 0; i < m_node_count; ++i)
         below[i] = eligible[i] && m_nodes[i].backlog.size() < limit;
     return below;
+}
+
+bool Scheduler::keeps_up(const Node& node) const {
+    if (node.backlog.size() < k_backlog)
+        return true;
+    return node.backlog.size() < k_long_backlog &&
+           m_clock->monotonic() - node.backlog.front().since < k_patience;
+}
+
+/// When the first of the long backlogs will have waited too long; max: there is none.
+base::MonotonicTime Scheduler::next_lag() const {
+    base::MonotonicTime next = base::MonotonicTime::max();
+    for (std::size_t i = 0; i < m_node_count; ++i)
+        if (m_nodes[i].backlog.size() > k_backlog)
+            next = std::min(next, m_nodes[i].backlog.front().since + k_patience);
+    return next;
+}
+
+/// Gives what is too much in the backlogs of nodes that lag to nodes that run low. @return whether any job
+/// was moved
+bool Scheduler::relieve_nodes_that_lag() {
+    bool moved = false;
+    for (std::size_t i = 0; i < m_node_count; ++i) {
+        std::deque<Waiting>& backlog = m_nodes[i].backlog;
+        if (keeps_up(m_nodes[i]))
+            continue;
+        for (std::size_t at = backlog.size(); at-- > k_backlog;) {
+            std::vector<bool> others = with_backlog_below(k_backlog, candidates(*backlog[at].job));
+            others[i] = false;
+            if (!any(others))
+                continue;
+            JobPtr job = std::move(backlog[at].job);
+            backlog.erase(backlog.begin() + static_cast<std::ptrdiff_t>(at));
+            enqueue(m_choice.next(others), job);
+            moved = true;
+        }
+    }
+    return moved;
 }
 
 bool Scheduler::others_run_low(const std::vector<bool>& eligible) const {
@@ -176,7 +216,7 @@ std::optional<Scheduler::Task> Scheduler::take() {
             return std::nullopt;
         if (const std::optional<std::size_t> index = next_for_a_lane()) {
             Node& node = m_nodes[*index];
-            Task task{std::move(node.backlog.front()), std::nullopt};
+            Task task{std::move(node.backlog.front().job), std::nullopt};
             if (*index < m_node_count)
                 task.node = *index;
             node.backlog.pop_front();
@@ -184,7 +224,13 @@ std::optional<Scheduler::Task> Scheduler::take() {
             m_room.notify_all();
             return task;
         }
-        m_work.wait(lock);
+        if (next_lag() <= m_clock->monotonic() && relieve_nodes_that_lag())
+            continue;
+        if (const base::MonotonicTime lag = next_lag();
+            lag > m_clock->monotonic() && lag != base::MonotonicTime::max())
+            m_work.wait_until(lock, lag);
+        else
+            m_work.wait(lock);
     }
 }
 
@@ -213,7 +259,7 @@ std::vector<JobPtr> Scheduler::failed(std::size_t node, node::Failure failure, c
     std::vector<JobPtr> waiting;
     if (m_nodes[node].health.failed(failure, reason, m_clock->monotonic()))
         for (auto& backlog = m_nodes[node].backlog; !backlog.empty(); backlog.pop_front())
-            waiting.push_back(std::move(backlog.front()));
+            waiting.push_back(std::move(backlog.front().job));
     released(node);
     return waiting;
 }
@@ -241,7 +287,7 @@ std::vector<JobPtr> Scheduler::close() {
     std::vector<JobPtr> waiting;
     for (Node& node : m_nodes)
         for (; !node.backlog.empty(); node.backlog.pop_front())
-            waiting.push_back(std::move(node.backlog.front()));
+            waiting.push_back(std::move(node.backlog.front().job));
     m_room.notify_all();
     m_work.notify_all();
     return waiting;

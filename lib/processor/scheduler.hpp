@@ -18,10 +18,12 @@ namespace nodespool::processor {
 
 /// Thread-safe. The feeder places jobs; lanes take them, one at a time, and say how it went.
 ///
-/// Round robin is exact while nodes keep up: a job enters the backlog (64) of the node whose turn it is; a
-/// full backlog is passed over only when another node runs low. A job whose list leaves no choice may wait in
-/// a longer line, so that it does not stop the jobs behind it. While other nodes have work, no node holds
-/// more than its share of the lanes.
+/// Round robin is exact while nodes keep up. A job enters the backlog of the node whose turn it is. A node
+/// keeps up as long as its backlog is short (64) or the first in it has not waited for 30 s: large files now
+/// and then make no node lose its turns. One that does not keep up is passed over when others run low, and
+/// what is too much in its backlog goes to them. A job whose list leaves no choice may wait in a longer line,
+/// so that it does not stop the jobs behind it. While other nodes have work, no node holds more than its
+/// share of the lanes.
 class Scheduler {
   public:
     Scheduler(const std::vector<node::NodeConfig>& nodes, unsigned lanes, const base::Clock& clock);
@@ -78,10 +80,14 @@ class Scheduler {
     void restore_cursor(const std::string& cursor);
 
   private:
+    struct Waiting {
+        JobPtr job;
+        base::MonotonicTime since;
+    };
     struct Node {
         node::NodeConfig config; ///< of the last entry, "here": only connections count
         NodeHealth health;
-        std::deque<JobPtr> backlog;
+        std::deque<Waiting> backlog;
         unsigned active = 0;
     };
 
@@ -89,6 +95,9 @@ class Scheduler {
     [[nodiscard]] std::vector<bool> candidates(const Job& job) const;
     [[nodiscard]] std::vector<bool> with_backlog_below(std::size_t limit,
                                                        const std::vector<bool>& eligible) const;
+    [[nodiscard]] bool keeps_up(const Node& node) const;
+    bool relieve_nodes_that_lag();
+    [[nodiscard]] base::MonotonicTime next_lag() const;
     [[nodiscard]] bool others_run_low(const std::vector<bool>& eligible) const;
     void enqueue(std::size_t node, JobPtr& job);
     [[nodiscard]] unsigned fair_share() const;

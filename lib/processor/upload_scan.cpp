@@ -1,5 +1,6 @@
 // The scan for uploads whose event was lost.
 #include "base/checksum.hpp"
+#include "base/log.hpp"
 #include "base/path_name.hpp"
 #include "catalog/catalog.hpp"
 #include "processor/uploads.hpp"
@@ -123,11 +124,15 @@ class Scan {
     /// A recorded file that is to be taken away is no finished business: store compares its content and takes
     /// it.
     [[nodiscard]] bool is_stored(const std::string& path, const base::FileStatus& status) const {
-        const auto link = m_catalog.read(path);
-        return link && link->records(status.size_bytes, status.mtime) &&
-               (m_cluster->keep_local == KeepLocal::yes ||
-                link->servers.size() < m_cluster->release_at_copies) &&
-               !link->servers.empty();
+        try {
+            const auto link = m_catalog.read(path);
+            return link && link->records(status.size_bytes, status.mtime) && !link->servers.empty() &&
+                   (m_cluster->keep_local == KeepLocal::yes ||
+                    link->servers.size() < m_cluster->release_at_copies);
+        } catch (const base::Error& error) {
+            base::log(base::LogLevel::error, error.what()); // store says the same of the job, and keeps it
+            return false;
+        }
     }
 
     /// Nobody writes to it, and it has rested: a transfer that was broken off may be resumed at once.

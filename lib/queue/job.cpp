@@ -56,6 +56,19 @@ const std::string* JobRecord::find_attribute(std::string_view key) const {
     return nullptr;
 }
 
+std::optional<std::string> JobRecord::cluster_path() const {
+    if (keyword != Keyword::remove)
+        return path;
+    const std::string* attribute = find_attribute("path");
+    if (attribute == nullptr)
+        return std::nullopt;
+    try {
+        return base::decode_name(*attribute);
+    } catch (const base::NameError&) {
+        return std::nullopt;
+    }
+}
+
 JobError::JobError(const LineOrigin& origin, std::size_t column, const std::string& found,
                    const std::string& expected)
     : base::Error(base::ErrorClass::bad_input, fmt::format("{}:{}:{}: found {}, expected {}", origin.file,

@@ -55,6 +55,8 @@ struct JobRecord {
     void set_attribute(std::string_view key, std::string value);
     void drop_attribute(std::string_view key);
     [[nodiscard]] const std::string* find_attribute(std::string_view key) const;
+    /// The cluster file that it is about; of a remove job what its `path=` says. nullopt: it does not say.
+    [[nodiscard]] std::optional<std::string> cluster_path() const;
 };
 
 /// Where a line stands, for error messages.

@@ -3,6 +3,8 @@
 
 #include "base/file_system.hpp"
 
+#include <algorithm>
+
 namespace nodespool::queue {
 
 namespace {
@@ -36,8 +38,9 @@ std::optional<RawLine> LineReader::next() {
         const std::size_t newline = m_buffer.find('\n', m_used + searched);
         if (newline != std::string::npos) {
             const std::size_t length = newline - m_used;
-            const RawLine line{m_offset, m_number++, std::string_view(m_buffer).substr(m_used, length),
-                               length, true};
+            const std::string_view text =
+                std::string_view(m_buffer).substr(m_used, std::min(length, k_max_line_bytes + 1));
+            const RawLine line{m_offset, m_number++, text, length, true};
             m_used = newline + 1;
             m_offset += length + 1;
             return line;

@@ -158,7 +158,7 @@ void Spool::clear_abandoned() const {
 QueueFileWriter::QueueFileWriter(int dir_fd, std::string name)
     : m_dir_fd(dir_fd),
       m_name(std::move(name)),
-      m_file(dir_fd, "." + m_name + ".tmp", k_file_mode) {
+      m_file(dir_fd, m_name, k_file_mode) {
     base::set_mode(m_file.fd(), k_file_mode, m_name); // whatever the umask of an FTP server's hook is
 }
 

@@ -118,7 +118,7 @@ TEST_CASE("a process that dies at any call of a publication leaves the old file 
 TEST_CASE("content goes to disk before the name: no rename without a sync after the last byte") {
     const TempDir dir;
     const Fd fd = open_directory(dir.path());
-    StagedFile file(fd.get(), ".name.tmp", 0600);
+    StagedFile file(fd.get(), "name", 0600);
     file.append("early");
     CHECK_THROWS_AS(file.rename_to(fd.get(), "name", Replace::yes), Error);
     file.sync();
@@ -134,28 +134,29 @@ TEST_CASE("a staged file that is given up leaves nothing, one that was moved fro
     const TempDir dir;
     const Fd fd = open_directory(dir.path());
     {
-        StagedFile first(fd.get(), ".name.tmp", 0600);
+        StagedFile first(fd.get(), "name", 0600);
         first.append("x");
         StagedFile second(std::move(first));
         second.sync();
         CHECK(second.rename_to(fd.get(), "name", Replace::yes));
     }
     CHECK(test::read_file(dir / "name") == "x");
-    { const StagedFile given_up(fd.get(), ".other.tmp", 0600); }
+    { const StagedFile given_up(fd.get(), "other", 0600); }
     CHECK(entries_of(dir) == 1);
 }
 
 TEST_CASE("a temporary is cleared away where its writer is gone, and left alone while it is written") {
     const TempDir dir;
     const Fd fd = open_directory(dir.path());
-    test::write_file(dir / ".abandoned.tmp", "half");
+    test::write_file(dir / ".abandoned.0123456789abcdef.tmp", "half");
     test::write_file(dir / "not-temporary", "x");
-    StagedFile live(fd.get(), ".live.tmp", 0600);
+    test::write_file(dir / ".somebody-else's.tmp", "x");
+    StagedFile live(fd.get(), "live", 0600);
     live.append("x");
     CHECK(clear_abandoned(fd.get(), dir.path()) == 1);
-    CHECK_FALSE(status_at(fd.get(), ".abandoned.tmp").has_value());
+    CHECK_FALSE(status_at(fd.get(), ".abandoned.0123456789abcdef.tmp").has_value());
     live.sync();
     CHECK(live.rename_to(fd.get(), "name", Replace::no));
     CHECK(clear_abandoned(fd.get(), dir.path()) == 0);
-    CHECK(entries_of(dir) == 2);
+    CHECK(entries_of(dir) == 3);
 }

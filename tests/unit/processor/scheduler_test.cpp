@@ -191,6 +191,37 @@ TEST_CASE("when a node fails for good, what waited for it comes back to be place
     CHECK(scheduler.why_no_node(*only) == "n1: refused (down)");
 }
 
+TEST_CASE("a node that is busy with large files keeps its turns, one that lags gives up what is too much") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({1, 1}), 2, clock);
+    for (int i = 0; i < 400; ++i) {
+        JobPtr next = job();
+        REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+    }
+    CHECK(scheduler.report()[0].waiting == 200);
+    CHECK(scheduler.report()[1].waiting == 200);
+    auto large = scheduler.take(); // on n1, and it takes its time
+    REQUIRE(large->node == 0);
+    for (int i = 0; i < 200; ++i) {
+        auto small = scheduler.take();
+        REQUIRE(small->node == 1);
+        scheduler.succeeded(small->node);
+    }
+    CHECK(scheduler.report()[0].waiting == 199);
+    clock.time += 31s;
+    auto relieved = scheduler.take();
+    CHECK(relieved->node == 1);
+    CHECK(scheduler.report()[0].waiting == 135); // n2 has taken a backlog of 64
+    scheduler.succeeded(relieved->node);
+    for (int i = 0; i < 134; ++i) {
+        auto small = scheduler.take();
+        REQUIRE(small->node == 1);
+        scheduler.succeeded(small->node);
+    }
+    CHECK(scheduler.report()[0].waiting == 64);
+    CHECK(scheduler.close().size() == 64);
+}
+
 TEST_CASE("closing gives every waiting job back and lets lanes go") {
     ManualClock clock;
     Scheduler scheduler(nodes({4}), 4, clock);

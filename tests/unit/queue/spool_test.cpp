@@ -246,10 +246,14 @@ TEST_CASE_FIXTURE(Fixture, "a survey tells the state of each line and what was n
 }
 
 TEST_CASE_FIXTURE(Fixture, "temporaries of living writers stay, those of dead ones go") {
-    write(".dead.q.tmp", "store a");
+    write(".dead.q.0123456789abcdef.tmp", "store a");
+    write("job.q.tmp", "an operator's own");
+    write(".job.q.tmp", "an operator's own");
     auto writer = spool.new_file(queue::Priority::normal);
     spool.clear_abandoned();
-    CHECK_FALSE(exists(".dead.q.tmp"));
+    CHECK_FALSE(exists(".dead.q.0123456789abcdef.tmp"));
+    CHECK(exists("job.q.tmp"));
+    CHECK(exists(".job.q.tmp"));
     writer.add_raw("store a 1 1");
     writer.commit();
     CHECK(text(writer.name()) == "store a 1 1\n");
