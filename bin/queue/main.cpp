@@ -50,7 +50,7 @@ void add(const cli::Invocation& invocation, cli::ExitStatus& status) {
         cli::print_json(object);
     } else if (!spool) {
         cli::print(fmt::format("would queue {} jobs and reject {} lines\n", added.jobs, added.rejected));
-    } else {
+    } else if (added.jobs > 0) {
         base::log(
             base::LogLevel::info,
             {{"result", "queued"}, {"jobs", std::to_string(added.jobs)}, {"queue-file", added.queue_file}});
@@ -68,7 +68,7 @@ void retry(const cli::Invocation& invocation, cli::ExitStatus& /*status*/) {
     }
     const queue::Spool spool(config.root, base::system_clock());
     const queue::Retried retried = queue::retry_deferred(spool, [&](const queue::JobRecord& job) {
-        return paths.empty() || std::find(paths.begin(), paths.end(), job.path) != paths.end();
+        return paths.empty() || std::find(paths.begin(), paths.end(), job.cluster_path()) != paths.end();
     });
     if (retried.busy_files > 0)
         base::log(base::LogLevel::warning,

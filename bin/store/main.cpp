@@ -11,6 +11,8 @@
 #include "processor/report.hpp"
 #include "processor/store_work.hpp"
 
+#include <exception>
+
 namespace {
 
 using namespace nodespool;
@@ -104,13 +106,23 @@ void store(const cli::Invocation& invocation, cli::ExitStatus& status) {
     const catalog::Catalog catalog(cluster.root);
     processor::StoreWork work(cluster, spool, catalog, given.limit_bytes_per_second,
                               [&] { return stop.state(); });
+    std::exception_ptr output_failure; // a closed pipe must not end the run in the middle of a commit
     if (invocation.format == cli::OutputFormat::json)
-        options.on_end = [&](const processor::Job& job) { print_end(job, work); };
+        options.on_end = [&](const processor::Job& job) {
+            try {
+                if (!output_failure)
+                    print_end(job, work);
+            } catch (const base::Error&) {
+                output_failure = std::current_exception();
+            }
+        };
     processor::Processor processor(cluster, spool, work, stop, options);
     std::optional<processor::Progress> progress;
     if (wants_progress(given.progress))
         progress.emplace("store", processor, spool, work);
     note(processor.run(), status);
+    if (output_failure)
+        std::rethrow_exception(output_failure);
 }
 
 } // namespace

@@ -73,57 +73,66 @@ void tell_skipped(const std::string& path, processor::Skipped why, cli::ExitStat
     }
 }
 
-void scan(const cli::Invocation& invocation, const cli::Config& config, cli::ExitStatus& status) {
-    const processor::Cluster cluster = cluster_of(config);
-    const base::Clock& clock = base::system_clock();
-    const processor::FileSpace files(config.files, config.quiet, clock);
-    const bool dry = invocation.dry_run == cli::DryRun::yes;
-    const queue::Spool spool =
-        dry ? queue::Spool::open_existing(config.root, clock) : queue::Spool(config.root, clock);
-    processor::UploadQueue uploads(files, spool);
-    std::vector<processor::Upload> found;
-    scan_uploads(cluster, files, spool, dry ? nullptr : &uploads,
-                 {[&](const processor::Upload& upload) { found.push_back(upload); },
-                  [&](const std::string& path, processor::Skipped why) { tell_skipped(path, why, status); }});
-    const std::string queue_file = uploads.commit();
-    for (const processor::Upload& upload : found)
-        tell(upload, queue_file, invocation.format);
-}
+/// One call of the program: gathers uploads, queues them together, tells of each.
+class Hook {
+  public:
+    Hook(const cli::Invocation& invocation, const cli::Config& config, cli::ExitStatus& status)
+        : m_invocation(&invocation),
+          m_config(&config),
+          m_status(&status),
+          m_files(config.files, config.quiet, base::system_clock()),
+          m_spool(is_dry() ? queue::Spool::open_existing(config.root, base::system_clock())
+                           : queue::Spool(config.root, base::system_clock())),
+          m_uploads(m_files, m_spool) {}
 
-/// Every file that can be queued is queued, whatever is wrong with the others.
-void queue_files(const cli::Invocation& invocation, const cli::Config& config, cli::ExitStatus& status) {
-    const base::Clock& clock = base::system_clock();
-    const processor::FileSpace files(config.files, config.quiet, clock);
-    const bool dry = invocation.dry_run == cli::DryRun::yes;
-    const queue::Spool spool =
-        dry ? queue::Spool::open_existing(config.root, clock) : queue::Spool(config.root, clock);
-    processor::UploadQueue uploads(files, spool);
-    std::vector<processor::Upload> found;
-    for (const std::string& argument : invocation.operands) {
+    void scan() {
+        scan_uploads(
+            cluster_of(*m_config), m_files, m_spool, is_dry() ? nullptr : &m_uploads,
+            {[&](const processor::Upload& upload) { m_found.push_back(upload); },
+             [&](const std::string& path, processor::Skipped why) { tell_skipped(path, why, *m_status); }});
+    }
+
+    /// Every file that can be queued is queued, whatever is wrong with the others.
+    void take(const std::string& argument) {
         try {
-            const std::string path = cli::cluster_path_of(config, argument);
-            if (!dry) {
-                found.push_back(uploads.add(path));
-                continue;
-            }
-            const auto look = files.look(path);
-            if (!look.status)
-                throw processor::NoUpload(base::ErrorClass::io, argument + ": " + look.why_not, look.missing);
-            found.push_back({path, *look.status});
+            const std::string path = cli::cluster_path_of(*m_config, argument);
+            m_found.push_back(is_dry() ? looked_at(path) : m_uploads.add(path));
         } catch (const processor::NoUpload& error) {
             const bool is_ordinary = error.is_missing() && is_called_by_server();
             base::log(is_ordinary ? base::LogLevel::info : base::LogLevel::error, error.what());
             if (!is_ordinary)
-                status.note(error.error_class());
+                m_status->note(error.error_class());
         } catch (const base::Error& error) {
             base::log(base::LogLevel::error, error.what());
-            status.note(error.error_class());
+            m_status->note(error.error_class());
         }
     }
-    const std::string queue_file = uploads.commit();
-    for (const processor::Upload& upload : found)
-        tell(upload, queue_file, invocation.format);
-}
+
+    void commit() {
+        const std::string queue_file = m_uploads.commit();
+        for (const processor::Upload& upload : m_found)
+            tell(upload, queue_file, m_invocation->format);
+    }
+
+  private:
+    [[nodiscard]] bool is_dry() const { return m_invocation->dry_run == cli::DryRun::yes; }
+
+    [[nodiscard]] processor::Upload looked_at(const std::string& path) const {
+        const auto found = m_files.look(path);
+        if (!found.status)
+            throw processor::NoUpload(base::ErrorClass::io, base::printable(path) + ": " + found.why_not,
+                                      found.missing);
+        return {path, *found.status};
+    }
+
+    const cli::Invocation* m_invocation;
+    const cli::Config* m_config;
+    cli::ExitStatus* m_status;
+    processor::FileSpace m_files;
+    queue::Spool m_spool;
+    processor::UploadQueue m_uploads;
+    std::vector<processor::Upload> m_found;
+};
 
 void upload_hook(const cli::Invocation& invocation, cli::ExitStatus& status) {
     const bool scans = invocation.has("scan");
@@ -132,10 +141,12 @@ void upload_hook(const cli::Invocation& invocation, cli::ExitStatus& status) {
                           scans ? "--scan takes no FILE: it looks at the whole file space"
                                 : "found no FILE, expected at least one, or --scan");
     const cli::Config config = cli::open_cluster(invocation, cli::Passwords::not_needed);
+    Hook hook(invocation, config, status);
     if (scans)
-        scan(invocation, config, status);
-    else
-        queue_files(invocation, config, status);
+        hook.scan();
+    for (const std::string& argument : invocation.operands)
+        hook.take(argument);
+    hook.commit();
 }
 
 } // namespace

@@ -43,6 +43,12 @@ class SystemError : public Error {
     int m_code;
 };
 
+/// The file system cannot lock: nodespool never runs unlocked.
+class CannotLock : public SystemError {
+  public:
+    using SystemError::SystemError;
+};
+
 /// Throws SystemError for the current errno.
 [[noreturn]] void throw_errno(std::string_view doing);
 

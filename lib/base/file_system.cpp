@@ -101,6 +101,19 @@ std::optional<Fd> try_open_at(int dir_fd, const std::string& path, int flags) {
     throw_errno("open " + path);
 }
 
+std::optional<Fd> try_open_regular(int dir_fd, const std::string& path) {
+    constexpr int k_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    Fd fd(retry_eintr([&] { return ::openat(dir_fd, path.c_str(), k_flags); }));
+    if (!fd.is_open()) {
+        if (is_missing(errno) || errno == ELOOP || errno == ENXIO) // ELOOP: a link; ENXIO: a socket
+            return std::nullopt;
+        throw_errno("open " + path);
+    }
+    if (status_of(fd.get(), path).type != FileType::regular)
+        return std::nullopt;
+    return fd;
+}
+
 Fd open_directory(const std::string& path) {
     return open_at(k_cwd, path, O_RDONLY | O_DIRECTORY);
 }

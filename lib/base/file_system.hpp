@@ -61,6 +61,8 @@ std::optional<FileStatus> status_at(int dir_fd, const std::string& path);
 Fd open_at(int dir_fd, const std::string& path, int flags, mode_t mode = 0);
 /// The same; nullopt where it is not there.
 std::optional<Fd> try_open_at(int dir_fd, const std::string& path, int flags);
+/// For reading, and only a regular file itself: a link, a FIFO, a directory count as not there.
+std::optional<Fd> try_open_regular(int dir_fd, const std::string& path);
 Fd open_directory(const std::string& path);
 
 /// How open_beneath() ended where it did not open the file.
@@ -124,7 +126,7 @@ void make_directories_durably(int dir_fd, const std::string& name, mode_t mode);
 // -----------------------------------------------------------------------------------------
 enum class LockWait { no, yes };
 /// An exclusive flock(2) that lives as long as the descriptor. false: another holds it (LockWait::no only).
-/// Where the file system cannot lock, throws: nodespool never runs unlocked.
+/// Where the file system cannot lock, throws CannotLock: nodespool never runs unlocked.
 bool lock_exclusively(int fd, LockWait wait, std::string_view path_for_errors);
 
 enum class Writers { none, some, cannot_tell };

@@ -118,8 +118,9 @@ bool lock_exclusively(int fd, LockWait wait, std::string_view path_for_errors) {
         return true;
     if (errno == EWOULDBLOCK)
         return false;
-    throw_errno("lock " + std::string(path_for_errors) +
-                " (nodespool needs a file system that supports flock and never runs unlocked)");
+    throw CannotLock("lock " + std::string(path_for_errors) +
+                         " (nodespool needs a file system that supports flock and never runs unlocked)",
+                     errno);
 }
 
 Writers writers_of(int fd) {

@@ -63,9 +63,8 @@ Catalog Catalog::open_existing(const std::string& cluster_root) {
 std::optional<Link> Catalog::read(const std::string& path) const {
     if (!m_dir.is_open())
         return std::nullopt;
-    const std::optional<base::Fd> fd =
-        base::try_open_at(m_dir.get(), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (!fd || base::status_of(fd->get(), path).type != base::FileType::regular)
+    const std::optional<base::Fd> fd = base::try_open_regular(m_dir.get(), path);
+    if (!fd)
         return std::nullopt;
     Link link = parse_link(base::read_whole(fd->get(), k_max_link_bytes, link_path(path)), link_path(path));
     if (link.path != path)

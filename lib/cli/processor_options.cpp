@@ -35,7 +35,7 @@ void add_processor_options(po::options_description& options) {
     add("max-jobs", po::value<std::string>()->value_name("N"), "end after N jobs");
     add("only", po::value<std::string>()->value_name("GLOB"), "only files whose path matches");
     add("limit-rate", po::value<std::string>()->value_name("RATE"),
-        "bytes per second, all transfers together; suffixes K, M and G");
+        "bytes per second, all transfers together; suffixes K, M, G and T");
 }
 
 ProcessorOptions processor_options(const Invocation& invocation, const Config& config) {

@@ -11,7 +11,8 @@ namespace nodespool::processor {
 
 namespace {
 
-constexpr std::size_t k_largest_group = 512;
+/// Each job of a group needs a few descriptors at once.
+constexpr std::size_t k_largest_group = 128;
 
 std::vector<Job*> with_effect(const std::vector<JobPtr>& group) {
     std::vector<Job*> jobs;

@@ -5,7 +5,6 @@
 #include "processor/report.hpp"
 #include "queue/line_reader.hpp"
 
-#include <fcntl.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -31,8 +30,8 @@ class DryRun {
 
     Summary run() {
         for (const std::string& name : m_spool->queue_files(m_own)) {
-            const auto fd = base::try_open_at(m_spool->fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-            if (!fd || base::status_of(fd->get(), name).type != base::FileType::regular)
+            const auto fd = base::try_open_regular(m_spool->fd(), name);
+            if (!fd)
                 continue;
             queue::LineReader reader(fd->get(), m_spool->path() + "/" + name);
             while (const auto line = reader.next())

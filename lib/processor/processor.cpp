@@ -28,7 +28,7 @@ std::string state_directory(const Cluster& cluster) {
 /// How many queue files may be claimed at once: each holds up to two descriptors; lanes and links need
 /// theirs.
 std::size_t most_open_files(unsigned lanes) {
-    const std::size_t reserved = 128 + 16 * static_cast<std::size_t>(lanes);
+    const std::size_t reserved = 512 + 16 * static_cast<std::size_t>(lanes);
     const std::size_t limit = base::raise_open_file_limit(4096 + reserved);
     return std::clamp<std::size_t>(limit > reserved ? (limit - reserved) / 2 : 1, 1, 2048);
 }
@@ -132,7 +132,7 @@ bool Processor::pass() {
         });
         if (is_stopping() || (m_options.max_jobs && m_begun >= *m_options.max_jobs))
             break;
-        auto claimed = queue::ClaimedFile::claim(*m_spool, name);
+        auto claimed = claim(name);
         if (!claimed)
             continue;
         auto file = std::make_shared<OpenFile>();
@@ -143,10 +143,31 @@ bool Processor::pass() {
     if (m_options.follow == Follow::no || is_stopping())
         wait_until(
             [](std::size_t in_flight, std::size_t open_files) { return in_flight == 0 && open_files == 0; });
-    if (m_flights.in_flight() == 0 && m_stop->state() != base::Stop::now)
-        m_work->clean_up();
-    save_cursor();
+    try {
+        if (m_flights.in_flight() == 0 && m_stop->state() != base::Stop::now)
+            m_work->clean_up();
+        save_cursor();
+    } catch (const base::Error& error) {
+        note_trouble(error); // the next pass does it again
+    }
     return m_passed_over;
+}
+
+/// nullptr: it is not for us now. A file that cannot be read stops nothing else.
+std::shared_ptr<queue::ClaimedFile> Processor::claim(const std::string& name) {
+    try {
+        return queue::ClaimedFile::claim(*m_spool, name);
+    } catch (const base::CannotLock&) {
+        throw;
+    } catch (const base::Error& error) {
+        note_trouble(error);
+        return nullptr;
+    }
+}
+
+void Processor::note_trouble(const base::Error& error) {
+    base::log(base::LogLevel::error, error.what());
+    m_io_error = true;
 }
 
 void Processor::feed(const std::shared_ptr<OpenFile>& file) {
@@ -162,9 +183,8 @@ void Processor::feed(const std::shared_ptr<OpenFile>& file) {
             }
         }
     } catch (const base::Error& error) {
-        base::log(base::LogLevel::error, error.what());
+        note_trouble(error);
         file->lines_stay = true;
-        m_io_error = true;
     }
     if (file->claimed->left_last_line())
         file->lines_stay = true;

@@ -76,6 +76,8 @@ class Processor {
     [[nodiscard]] bool is_stopping() const { return m_stop->state() != base::Stop::no; }
 
     bool pass();
+    [[nodiscard]] std::shared_ptr<queue::ClaimedFile> claim(const std::string& name);
+    void note_trouble(const base::Error& error);
     void feed(const std::shared_ptr<OpenFile>& file);
     bool feed_line(const std::shared_ptr<OpenFile>& file, const queue::RawLine& line);
     [[nodiscard]] bool is_for_later(const queue::JobRecord& job);

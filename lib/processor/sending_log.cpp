@@ -121,7 +121,7 @@ std::vector<AbandonedLog> AbandonedLog::find(const std::string& cluster_root) {
     base::for_each_entry(directory->get(), path, [&](const std::string& name) {
         if (!name.starts_with("sending-") || !name.ends_with(".log"))
             return true;
-        auto fd = base::try_open_at(directory->get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        auto fd = base::try_open_regular(directory->get(), name);
         if (!fd || !base::lock_exclusively(fd->get(), base::LockWait::no, name))
             return true;
         const auto named = base::status_at(directory->get(), name);

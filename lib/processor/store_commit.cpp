@@ -31,18 +31,6 @@ queue::JobRecord removal(const catalog::Copy& copy, const std::string& path, std
     return job;
 }
 
-/// An upload that was put back where users see it: whoever wrote to it may have ended unheard while it was
-/// hidden.
-queue::JobRecord upload(const std::string& path, const base::FileStatus& status) {
-    queue::JobRecord job;
-    job.keyword = queue::Keyword::upload;
-    job.path = path;
-    job.owner_uid = status.uid;
-    job.size_bytes = status.size_bytes;
-    job.mtime = {status.mtime, 9};
-    return job;
-}
-
 } // namespace
 
 void StoreWork::commit(std::vector<Job*>& group) {
@@ -198,8 +186,10 @@ void StoreWork::finish_release(Job& job, queue::Outbox& outbox) {
     const auto version = effect.remove_local ? std::optional(effect.local) : std::nullopt;
     const TakeAway::Ending ending = m_take_away.finish(job.record.path, version);
     if (ending.how != TakeAway::Ending::How::removed && ending.status)
-        outbox.add(upload(ending.path, *ending.status), queue::Priority::normal,
-                   "written to while it was taken away: looked at once more");
+        // Whoever wrote to it may have ended unheard while it was hidden.
+        outbox.add(queue::upload_job(ending.path, ending.status->uid, ending.status->size_bytes,
+                                     ending.status->mtime),
+                   queue::Priority::normal, "written to while it was taken away: looked at once more");
     if (effect.kind == StoreEffect::Kind::leftover)
         job.outcome = {Result::again, "what an earlier run left is settled"};
 }

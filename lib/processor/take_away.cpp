@@ -5,7 +5,6 @@
 #include "base/log.hpp"
 #include "base/path_name.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -52,7 +51,7 @@ TakeAway::Ending TakeAway::finish(const std::string& path, const std::optional<b
     const std::string hidden = hidden_name(path);
     if (!parent)
         return {};
-    const auto fd = base::try_open_at(parent->get(), hidden, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const auto fd = base::try_open_regular(parent->get(), hidden);
     if (!fd)
         return {}; // another process finished it
     m_changed.emplace(base::parent_of(path));

@@ -34,13 +34,7 @@ void UploadQueue::write(const std::string& path, const base::FileStatus& status)
         m_directories.push_back(path);
     if (!m_writer)
         m_writer.emplace(m_spool->new_file(queue::Priority::normal));
-    queue::JobRecord job;
-    job.keyword = queue::Keyword::upload;
-    job.path = path;
-    job.owner_uid = status.uid;
-    job.size_bytes = status.size_bytes;
-    job.mtime = {status.mtime, 9};
-    m_writer->add(job);
+    m_writer->add(queue::upload_job(path, status.uid, status.size_bytes, status.mtime));
 }
 
 std::string UploadQueue::commit() {

@@ -31,18 +31,14 @@ ClaimedFile::ClaimedFile(const Spool& spool, std::string name, base::Fd fd, cons
       m_reader(m_fd.get(), path()) {}
 
 std::shared_ptr<ClaimedFile> ClaimedFile::claim(const Spool& spool, const std::string& name) {
-    std::optional<base::Fd> fd =
-        base::try_open_at(spool.fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    std::optional<base::Fd> fd = base::try_open_regular(spool.fd(), name);
     if (!fd)
-        return nullptr;
-    const base::FileStatus status = base::status_of(fd->get(), name);
-    if (status.type != base::FileType::regular)
         return nullptr;
     if (!base::lock_exclusively(fd->get(), base::LockWait::no, spool.path() + "/" + name))
         return nullptr;
     // Another processor may have finished it, or an editor replaced it, between open and lock.
     const std::optional<base::FileStatus> named = base::status_at(spool.fd(), name);
-    if (!named || !named->is_same_file(status))
+    if (!named || !named->is_same_file(base::status_of(fd->get(), name)))
         return nullptr;
     return std::shared_ptr<ClaimedFile>(new ClaimedFile(spool, name, std::move(*fd), *named));
 }

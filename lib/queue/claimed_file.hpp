@@ -40,7 +40,7 @@ enum class Retirement {
 class ClaimedFile {
   public:
     /// Opens and locks @p name. nullopt: another processor holds it, or it is gone or no regular file.
-    /// @throws base::SystemError where the file system cannot lock
+    /// @throws base::CannotLock where the file system cannot lock; base::SystemError where it cannot be read
     static std::shared_ptr<ClaimedFile> claim(const Spool& spool, const std::string& name);
 
     [[nodiscard]] const std::string& name() const { return m_name; }

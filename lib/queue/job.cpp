@@ -56,6 +56,17 @@ const std::string* JobRecord::find_attribute(std::string_view key) const {
     return nullptr;
 }
 
+JobRecord upload_job(std::string path, std::uint32_t owner_uid, std::uint64_t size_bytes,
+                     base::Timestamp mtime) {
+    JobRecord job;
+    job.keyword = Keyword::upload;
+    job.path = std::move(path);
+    job.owner_uid = owner_uid;
+    job.size_bytes = size_bytes;
+    job.mtime = {mtime, 9};
+    return job;
+}
+
 std::optional<std::string> JobRecord::cluster_path() const {
     if (keyword != Keyword::remove)
         return path;

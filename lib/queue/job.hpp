@@ -59,6 +59,10 @@ struct JobRecord {
     [[nodiscard]] std::optional<std::string> cluster_path() const;
 };
 
+/// The job for an upload as it stands now.
+JobRecord upload_job(std::string path, std::uint32_t owner_uid, std::uint64_t size_bytes,
+                     base::Timestamp mtime);
+
 /// Where a line stands, for error messages.
 struct LineOrigin {
     std::string file;

@@ -6,8 +6,6 @@
 #include "base/path_name.hpp"
 #include "queue/line_reader.hpp"
 
-#include <fcntl.h>
-
 namespace nodespool::queue {
 
 namespace {
@@ -21,15 +19,12 @@ JobState waiting_state(const SurveyedJob& seen, base::Timestamp now) {
 
 void survey_file(const Spool& spool, const std::string& name, std::optional<JobState> state,
                  const std::function<void(const SurveyedJob&)>& visit) {
-    const std::optional<base::Fd> fd =
-        base::try_open_at(spool.fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const std::optional<base::Fd> fd = base::try_open_regular(spool.fd(), name);
     if (!fd)
         return; // worked off since the directory was read
-    const base::FileStatus status = base::status_of(fd->get(), name);
-    if (status.type != base::FileType::regular)
-        return;
     const base::Timestamp now = spool.clock().now();
-    const base::Timestamp file_time = stamp_of(base::name_of(name)).value_or(status.mtime);
+    const base::Timestamp file_time =
+        stamp_of(base::name_of(name)).value_or(base::status_of(fd->get(), name).mtime);
     LineReader reader(fd->get(), spool.path() + "/" + name);
     std::string comment;
     while (const std::optional<RawLine> line = reader.next()) {

@@ -42,13 +42,7 @@ base::FileStatus World::upload(const std::string& path, const std::string& conte
 
 std::string World::upload_line(const std::string& path) {
     const auto status = base::status_at(base::k_cwd, cluster.files + "/" + path);
-    queue::JobRecord job;
-    job.keyword = queue::Keyword::upload;
-    job.path = path;
-    job.owner_uid = status.value().uid;
-    job.size_bytes = status->size_bytes;
-    job.mtime = {status->mtime, 9};
-    return queue::format_job(job);
+    return queue::format_job(queue::upload_job(path, status.value().uid, status->size_bytes, status->mtime));
 }
 
 void World::queue(const std::string& name, const std::string& text) {
