@@ -18,7 +18,7 @@ seconds_now() { echo "${EPOCHREALTIME%[.,]*}"; }
     begin=$(seconds_now)
     store
     exits 0
-    (($(seconds_now) - begin < 10))
+    (($(seconds_now) - begin < 30))
     everything_is_stored
     [ "$(copies_per_node | xargs)" = '200 n1' ]
 }
@@ -31,7 +31,7 @@ seconds_now() { echo "${EPOCHREALTIME%[.,]*}"; }
     begin=$(seconds_now)
     store
     exits 75
-    (($(seconds_now) - begin < 10))
+    (($(seconds_now) - begin < 30))
     [ "$(count_logged result=resubmitted)" = 20 ]
     logs result=resubmitted file=f0001 reason=
     jobs_are 20
