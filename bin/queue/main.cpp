@@ -57,13 +57,13 @@ void add(const cli::Invocation& invocation, cli::ExitStatus& status) {
     }
 }
 
-void retry(const cli::Invocation& invocation, cli::ExitStatus& /*status*/) {
+void retry(const cli::Invocation& invocation, cli::ExitStatus& status) {
     const cli::Config config = cli::open_cluster(invocation, cli::Passwords::not_needed);
     std::vector<std::string> paths;
     for (const std::string& operand : invocation.operands)
         paths.push_back(cli::cluster_path_of(config, operand));
     if (invocation.dry_run == cli::DryRun::yes) {
-        queue_program::show_deferred(invocation, config, paths);
+        queue_program::show_deferred(invocation, config, paths, status);
         return;
     }
     const queue::Spool spool(config.root, base::system_clock());

@@ -118,6 +118,13 @@ void print_totals(const std::string& keyword, const Totals& totals, cli::OutputF
                            totals.oldest ? age_text(oldest_s) : "-", totals.max_attempts));
 }
 
+/// Reads the whole queue; what this user may not read of it tells in the exit status.
+void survey(const cli::Config& config, cli::ExitStatus& status,
+            const std::function<void(const queue::SurveyedJob&)>& visit) {
+    if (queue::survey(spool_of(config), visit) > 0)
+        status.note(cli::Condition::permission);
+}
+
 /// Where the file itself stands, before its jobs.
 void print_file(const cli::Config& config, const std::string& path, cli::ExitStatus& status) {
     const std::string encoded = base::encode_name(path);
@@ -143,7 +150,7 @@ void print_file(const cli::Config& config, const std::string& path, cli::ExitSta
 
 } // namespace
 
-void list(const cli::Invocation& invocation, cli::ExitStatus& /*status*/) {
+void list(const cli::Invocation& invocation, cli::ExitStatus& status) {
     const cli::Config config = cli::open_cluster(invocation, cli::Passwords::not_needed);
     std::vector<queue::Keyword> wanted;
     for (const std::string& operand : invocation.operands) {
@@ -153,7 +160,7 @@ void list(const cli::Invocation& invocation, cli::ExitStatus& /*status*/) {
                                                            "', expected upload, store, replicate or remove");
         wanted.push_back(*keyword);
     }
-    queue::survey(spool_of(config), [&](const queue::SurveyedJob& seen) {
+    survey(config, status, [&](const queue::SurveyedJob& seen) {
         if (!wanted.empty() &&
             (!seen.keyword || std::find(wanted.begin(), wanted.end(), *seen.keyword) == wanted.end()))
             return;
@@ -167,7 +174,7 @@ void show(const cli::Invocation& invocation, cli::ExitStatus& status) {
     const bool json = invocation.format == cli::OutputFormat::json;
     if (!json)
         print_file(config, path, status);
-    queue::survey(spool_of(config), [&](const queue::SurveyedJob& seen) {
+    survey(config, status, [&](const queue::SurveyedJob& seen) {
         if (!seen.job || seen.job->cluster_path() != path)
             return;
         if (json) {
@@ -185,11 +192,11 @@ void show(const cli::Invocation& invocation, cli::ExitStatus& status) {
     });
 }
 
-void status(const cli::Invocation& invocation, cli::ExitStatus& /*exit_status*/) {
+void status(const cli::Invocation& invocation, cli::ExitStatus& exit_status) {
     const cli::Config config = cli::open_cluster(invocation, cli::Passwords::not_needed);
     std::map<queue::Keyword, Totals> totals;
     Totals unknown;
-    queue::survey(spool_of(config), [&](const queue::SurveyedJob& seen) {
+    survey(config, exit_status, [&](const queue::SurveyedJob& seen) {
         (seen.keyword ? totals[*seen.keyword] : unknown).count(seen);
     });
     if (invocation.format == cli::OutputFormat::text)
@@ -202,8 +209,8 @@ void status(const cli::Invocation& invocation, cli::ExitStatus& /*exit_status*/)
 }
 
 void show_deferred(const cli::Invocation& invocation, const cli::Config& config,
-                   const std::vector<std::string>& paths) {
-    queue::survey(spool_of(config), [&](const queue::SurveyedJob& seen) {
+                   const std::vector<std::string>& paths, cli::ExitStatus& status) {
+    survey(config, status, [&](const queue::SurveyedJob& seen) {
         if (seen.state != queue::JobState::deferred)
             return;
         if (paths.empty() || std::find(paths.begin(), paths.end(), seen.job->cluster_path()) != paths.end())

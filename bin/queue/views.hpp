@@ -15,6 +15,6 @@ void status(const cli::Invocation& invocation, cli::ExitStatus& exit_status);
 
 /// What queue retry would make due: deferred jobs, of @p paths only where there are any.
 void show_deferred(const cli::Invocation& invocation, const cli::Config& config,
-                   const std::vector<std::string>& paths);
+                   const std::vector<std::string>& paths, cli::ExitStatus& status);
 
 } // namespace nodespool::queue_program

@@ -39,6 +39,11 @@ struct FileStatus {
     gid_t gid = 0;
     std::uint32_t links = 0;
 
+    /// How long nothing has changed about it, in seconds: neither content nor inode. A modification time in
+    /// the future says nothing, a client may set any.
+    [[nodiscard]] double rested_s(Timestamp now) const {
+        return seconds_between(mtime <= now && mtime > ctime ? mtime : ctime, now);
+    }
     [[nodiscard]] bool is_same_file(const FileStatus& other) const {
         return device == other.device && inode == other.inode;
     }
@@ -145,6 +150,9 @@ std::string host_name();
 int process_id();
 uid_t effective_user();
 std::string user_name(uid_t uid);
+/// Makes a directory that the users of group `nodespool` share (2770, that group where it exists), durably.
+/// One that is there stays as it is.
+void make_shared_directory(const std::string& path);
 /// Gives the file to group @p group where that group exists and this user may; quietly nothing otherwise.
 void give_to_group(int fd, const std::string& group);
 /// chmod(2) on the descriptor, not narrowed by the umask.

@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 #include "base/fs_call.hpp"
+#include "base/path_name.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -178,6 +179,16 @@ std::string user_name(uid_t uid) {
     if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
         return found->pw_name;
     return "uid " + std::to_string(uid);
+}
+
+void make_shared_directory(const std::string& path) {
+    constexpr mode_t k_mode = 02770;
+    if (!make_directory_at(k_cwd, path, 0770))
+        return;
+    const Fd fd = open_directory(path);
+    give_to_group(fd.get(), "nodespool");
+    set_mode(fd.get(), k_mode, path);
+    sync_directory(std::string(parent_of(path)));
 }
 
 void give_to_group(int fd, const std::string& group_name) {

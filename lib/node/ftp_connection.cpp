@@ -39,9 +39,10 @@ std::string without_password(std::string text, const std::string& password) {
 
 } // namespace
 
-FtpConnection::FtpConnection(const NodeConfig& config, NodeUrl url)
+FtpConnection::FtpConnection(const NodeConfig& config, NodeUrl url, Interrupt interrupt)
     : m_config(config),
-      m_url(std::move(url)) {
+      m_url(std::move(url)),
+      m_interrupt(std::move(interrupt)) {
     if (m_config.user.empty()) {
         m_config.user = m_url.user.empty() ? "anonymous" : m_url.user;
         m_config.password =
@@ -228,6 +229,10 @@ CURLcode FtpConnection::drive() {
         const auto wait =
             m_awaits_data_socket ? std::exchange(data_wait, k_data_socket_wait) : k_longest_wait;
         state = curl_multi_poll(m_multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
+        if (m_interrupt && m_interrupt()) {
+            m_thrown = std::make_exception_ptr(Interrupted{});
+            break;
+        }
     }
     CURLcode code = CURLE_FAILED_INIT;
     int left = 0;

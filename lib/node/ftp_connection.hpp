@@ -38,7 +38,7 @@ struct FtpResult {
 /// it was lost meanwhile. Paths are as the server reads them: relative to the login directory, or absolute.
 class FtpConnection {
   public:
-    FtpConnection(const NodeConfig& config, NodeUrl url);
+    FtpConnection(const NodeConfig& config, NodeUrl url, Interrupt interrupt);
     FtpConnection(const FtpConnection&) = delete;
     FtpConnection& operator=(const FtpConnection&) = delete;
     ~FtpConnection();
@@ -76,6 +76,7 @@ class FtpConnection {
 
     NodeConfig m_config;
     NodeUrl m_url;
+    Interrupt m_interrupt;
     FtpReplies m_replies;
     SizedSource* m_source = nullptr;
     Sink* m_sink = nullptr;

@@ -77,10 +77,10 @@ struct FtpSession::Action {
     }
 };
 
-FtpSession::FtpSession(const NodeConfig& config, NodeUrl url)
+FtpSession::FtpSession(const NodeConfig& config, NodeUrl url, Interrupt interrupt)
     : m_node(config.name),
       m_root(url.directory),
-      m_connection(config, std::move(url)) {}
+      m_connection(config, std::move(url), std::move(interrupt)) {}
 
 std::string FtpSession::path_of(const std::string& name) const {
     if (m_root.empty() || name.empty())

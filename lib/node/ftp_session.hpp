@@ -8,7 +8,7 @@ namespace nodespool::node {
 
 class FtpSession : public Session {
   public:
-    FtpSession(const NodeConfig& config, NodeUrl url);
+    FtpSession(const NodeConfig& config, NodeUrl url, Interrupt interrupt);
 
     void put(const std::string& name, Source& source) override;
     void get(const std::string& name, Sink& sink) override;

@@ -7,11 +7,11 @@
 
 namespace nodespool::node {
 
-std::unique_ptr<Session> make_session(const NodeConfig& config) {
+std::unique_ptr<Session> make_session(const NodeConfig& config, Interrupt interrupt) {
     NodeUrl url = split_node_url(config.url, config.name);
     switch (url.scheme) {
     case Scheme::ftp:
-        return std::make_unique<FtpSession>(config, std::move(url));
+        return std::make_unique<FtpSession>(config, std::move(url), std::move(interrupt));
     case Scheme::file:
         return std::make_unique<FileSession>(config.name, url.directory);
     }

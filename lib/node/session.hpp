@@ -6,6 +6,7 @@
 #include "node/config.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -66,6 +67,10 @@ class Sink {
 
 enum class Removal { removed, was_absent };
 
+/// Asked about once a second while a session waits for its node; true: break off, by throwing Interrupted.
+using Interrupt = std::function<bool()>;
+struct Interrupted {};
+
 /// A connection to one node, used by one thread at a time. Connects when first needed, and again when the
 /// connection was lost between two files. Names are paths below the node's root, of [A-Za-z0-9._/-] in
 /// nodespool's own use; one that is absolute, has an empty, `.` or `..` component or a control byte is
@@ -92,6 +97,6 @@ class Session {
 };
 
 /// Opens nothing yet: the first call on the session connects.
-std::unique_ptr<Session> make_session(const NodeConfig& config);
+std::unique_ptr<Session> make_session(const NodeConfig& config, Interrupt interrupt = {});
 
 } // namespace nodespool::node

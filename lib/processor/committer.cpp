@@ -11,9 +11,6 @@ namespace nodespool::processor {
 
 namespace {
 
-/// Each job of a group needs a few descriptors at once.
-constexpr std::size_t k_largest_group = 128;
-
 std::vector<Job*> with_effect(const std::vector<JobPtr>& group) {
     std::vector<Job*> jobs;
     for (const JobPtr& job : group)
@@ -36,11 +33,12 @@ void leave(const std::vector<Job*>& jobs, const base::Error& error) {
 } // namespace
 
 Committer::Committer(const queue::Spool& spool, Work& work, Exits exits,
-                     std::chrono::milliseconds second_look)
+                     std::chrono::milliseconds second_look, std::size_t largest_group)
     : m_spool(&spool),
       m_work(&work),
       m_exits(std::move(exits)),
       m_second_look(second_look),
+      m_largest_group(largest_group),
       m_thread([this] { run(); }) {}
 
 Committer::~Committer() {
@@ -97,7 +95,7 @@ void Committer::run() {
             return;
 
         const auto last =
-            m_incoming.begin() + static_cast<std::ptrdiff_t>(std::min(m_incoming.size(), k_largest_group));
+            m_incoming.begin() + static_cast<std::ptrdiff_t>(std::min(m_incoming.size(), m_largest_group));
         std::vector<JobPtr> group(std::make_move_iterator(m_incoming.begin()), std::make_move_iterator(last));
         m_incoming.erase(m_incoming.begin(), last);
         std::vector<std::shared_ptr<OpenFile>> read = std::exchange(m_read, {});
@@ -149,18 +147,17 @@ void Committer::release(std::vector<JobPtr> group) {
 /// What goes back into the queue or aside becomes durable; then every job leaves.
 void Committer::answer(std::vector<JobPtr>& group) {
     std::vector<Job*> back;
-    for (const JobPtr& job : group) {
-        if (job->outcome.result != Result::resubmitted && job->outcome.result != Result::rejected)
-            continue;
-        if (job->file->claimed->still_reads(job->line))
+    for (const JobPtr& job : group)
+        if (job->outcome.result == Result::resubmitted || job->outcome.result == Result::rejected)
             back.push_back(job.get());
-        else
-            job->outcome = {Result::left, "its line was edited"};
-    }
     if (!back.empty()) {
         try {
             queue::Outbox outbox(*m_spool);
             for (Job* job : back) {
+                if (!job->file->claimed->still_reads(job->line)) {
+                    job->outcome = {Result::left, "its line was edited"};
+                    continue;
+                }
                 if (job->outcome.result == Result::rejected) {
                     outbox.reject(*job->file->claimed, job->line, job->outcome.reason);
                     continue;
@@ -186,10 +183,10 @@ void Committer::end(JobPtr job) {
         m_exits.look_again(std::move(job));
         return;
     }
-    if (job->outcome.result != Result::left)
-        tick(*job);
-    if (job->outcome.result == Result::left)
+    if (job->outcome.result == Result::left || job->outcome.result == Result::passed_over)
         file->lines_stay = true;
+    else
+        tick(*job);
     --file->in_flight;
     m_exits.ended(std::move(job));
     maybe_finish(file);
@@ -216,7 +213,7 @@ void Committer::maybe_finish(const std::shared_ptr<OpenFile>& file) {
             return;
         }
     } catch (const base::Error& error) {
-        base::log(base::LogLevel::error, error.what());
+        m_exits.trouble(error);
     }
     file->claimed.reset();
     m_exits.file_finished();
@@ -227,7 +224,7 @@ void Committer::retire(const std::shared_ptr<OpenFile>& file) {
         if (file->claimed->retire() == queue::Retirement::given_back)
             m_given_back = true;
     } catch (const base::Error& error) {
-        base::log(base::LogLevel::error, error.what());
+        m_exits.trouble(error);
     }
     file->claimed.reset();
     m_exits.file_finished();

@@ -24,11 +24,13 @@ class Committer {
   public:
     /// How jobs and files leave the committer; called in its thread.
     struct Exits {
-        std::function<void(JobPtr)> ended;      ///< ticked, or left
-        std::function<void(JobPtr)> look_again; ///< Result::again
-        std::function<void()> file_finished;    ///< a queue file was let go or taken away
+        std::function<void(JobPtr)> ended;               ///< ticked, or left
+        std::function<void(JobPtr)> look_again;          ///< Result::again
+        std::function<void(const base::Error&)> trouble; ///< a queue file could not be taken away
+        std::function<void()> file_finished;             ///< a queue file was let go or taken away
     };
-    Committer(const queue::Spool& spool, Work& work, Exits exits, std::chrono::milliseconds second_look);
+    Committer(const queue::Spool& spool, Work& work, Exits exits, std::chrono::milliseconds second_look,
+              std::size_t largest_group);
     Committer(const Committer&) = delete;
     Committer& operator=(const Committer&) = delete;
     /// Finishes everything that was given to it.
@@ -66,6 +68,7 @@ class Committer {
     Work* m_work;
     Exits m_exits;
     std::chrono::milliseconds m_second_look;
+    std::size_t m_largest_group; ///< each job of a group needs a few descriptors at once
 
     std::mutex m_mutex;
     std::condition_variable m_wake;

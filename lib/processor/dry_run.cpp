@@ -115,6 +115,7 @@ class DryRun {
         case Result::done:
         case Result::duplicate:
         case Result::left:
+        case Result::passed_over:
         case Result::again:
             return "leave";
         }

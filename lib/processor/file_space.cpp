@@ -84,9 +84,8 @@ Rest FileSpace::rest_of(int fd, const base::FileStatus& status) const {
     case base::Writers::cannot_tell:
         break;
     }
-    // The change time too: a client may have set the modification time into the past.
-    const double rested_s = base::seconds_between(std::max(status.mtime, status.ctime), m_clock->now());
-    return rested_s >= static_cast<double>(m_quiet.count()) ? Rest::quiet : Rest::being_written;
+    return status.rested_s(m_clock->now()) >= static_cast<double>(m_quiet.count()) ? Rest::quiet
+                                                                                   : Rest::being_written;
 }
 
 std::optional<base::Fd> FileSpace::open_parent(const std::string& path) const {

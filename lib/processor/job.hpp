@@ -23,6 +23,7 @@ enum class Result {
     rejected,     ///< the line can never run
     resubmitted,  ///< not now: back in the queue, later
     left,         ///< not now: its line stays as it stands (the cluster server itself failed, or a stop)
+    passed_over,  ///< its nodes are hopelessly behind: another pass of this run takes it up
     again         ///< the world changed under it: it is looked at anew in this run
 };
 

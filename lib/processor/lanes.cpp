@@ -14,7 +14,7 @@ std::unique_ptr<node::Session> SessionPool::take(std::size_t node) {
             return session;
         }
     }
-    return node::make_session(m_scheduler->config(node));
+    return node::make_session(m_scheduler->config(node), m_interrupt);
 }
 
 void SessionPool::give_back(std::size_t node, std::unique_ptr<node::Session> session) {
@@ -22,11 +22,12 @@ void SessionPool::give_back(std::size_t node, std::unique_ptr<node::Session> ses
     m_idle[node].push_back(std::move(session));
 }
 
-Lanes::Lanes(unsigned count, Scheduler& scheduler, Work& work, std::function<void(JobPtr)> acted)
+Lanes::Lanes(unsigned count, Scheduler& scheduler, Work& work, node::Interrupt interrupt,
+             std::function<void(JobPtr)> acted)
     : m_scheduler(&scheduler),
       m_work(&work),
       m_acted(std::move(acted)),
-      m_sessions(scheduler) {
+      m_sessions(scheduler, std::move(interrupt)) {
     for (unsigned i = 0; i < count; ++i)
         m_threads.emplace_back([this] { run(); });
 }
@@ -43,20 +44,11 @@ void Lanes::run() {
 
 void Lanes::carry(Scheduler::Task task) {
     JobPtr job = std::move(task.job);
-    if (!job->file->claimed->still_reads(job->line)) {
-        m_scheduler->not_tried(task.node);
-        job->outcome = {Result::left, "its line was edited"};
-        m_acted(std::move(job));
-        return;
-    }
     try {
-        if (task.node) {
-            auto session = m_sessions.take(*task.node);
-            m_work->act(*job, session.get(), m_scheduler->config(*task.node).name);
-            m_sessions.give_back(*task.node, std::move(session));
-        } else {
-            m_work->act(*job, nullptr, {});
-        }
+        if (!job->file->claimed->still_reads(job->line))
+            job->outcome = {Result::left, "its line was edited"};
+        else
+            act(*job, task.node);
         if (job->effect)
             m_scheduler->succeeded(task.node);
         else
@@ -71,6 +63,16 @@ void Lanes::carry(Scheduler::Task task) {
         job->outcome.io_error = true;
     }
     m_acted(std::move(job));
+}
+
+void Lanes::act(Job& job, std::optional<std::size_t> node) {
+    if (!node) {
+        m_work->act(job, nullptr, {});
+        return;
+    }
+    auto session = m_sessions.take(*node);
+    m_work->act(job, session.get(), m_scheduler->config(*node).name);
+    m_sessions.give_back(*node, std::move(session));
 }
 
 void Lanes::failed_on_node(JobPtr job, std::size_t node, const node::NodeError& error) {

@@ -17,21 +17,26 @@ namespace nodespool::processor {
 /// Idle sessions, by node index. Thread-safe.
 class SessionPool {
   public:
-    explicit SessionPool(const Scheduler& scheduler) : m_scheduler(&scheduler) {}
+    SessionPool(const Scheduler& scheduler, node::Interrupt interrupt)
+        : m_scheduler(&scheduler),
+          m_interrupt(std::move(interrupt)) {}
     /// An idle session of the node, or a new one.
     std::unique_ptr<node::Session> take(std::size_t node);
     void give_back(std::size_t node, std::unique_ptr<node::Session> session);
 
   private:
     const Scheduler* m_scheduler;
+    node::Interrupt m_interrupt;
     std::mutex m_mutex;
     std::map<std::size_t, std::vector<std::unique_ptr<node::Session>>> m_idle;
 };
 
 class Lanes {
   public:
+    /// @param interrupt  breaks transfers off when it becomes true
     /// @param acted  takes each job whose act is over: with an effect to commit, or with its outcome
-    Lanes(unsigned count, Scheduler& scheduler, Work& work, std::function<void(JobPtr)> acted);
+    Lanes(unsigned count, Scheduler& scheduler, Work& work, node::Interrupt interrupt,
+          std::function<void(JobPtr)> acted);
     Lanes(const Lanes&) = delete;
     Lanes& operator=(const Lanes&) = delete;
     /// Only after Scheduler::close(): waits for the acts under way.
@@ -40,6 +45,7 @@ class Lanes {
   private:
     void run();
     void carry(Scheduler::Task task);
+    void act(Job& job, std::optional<std::size_t> node);
     void failed_on_node(JobPtr job, std::size_t node, const node::NodeError& error);
     void place_elsewhere(JobPtr job);
 

@@ -10,6 +10,8 @@ namespace {
 /// A node that lets so many transfers in a row stall or break costs more than it is worth: taken for down.
 constexpr unsigned k_failures_that_count = 3;
 constexpr std::chrono::seconds k_longest_rest{300};
+/// Somebody has to make room first.
+constexpr std::chrono::seconds k_full_rest{300};
 
 } // namespace
 
@@ -30,23 +32,22 @@ bool NodeHealth::is_usable(base::MonotonicTime now) const {
     case NodeState::up:
         return true;
     case NodeState::down:
-        return !m_probing && now >= m_probe_at;
     case NodeState::full:
-        return false;
+        return !m_probing && now >= m_probe_at;
     }
     return false;
 }
 
 void NodeHealth::given(base::MonotonicTime now) {
-    if (m_state == NodeState::down && now >= m_probe_at)
+    if (m_state != NodeState::up && now >= m_probe_at)
         m_probing = true;
 }
 
 void NodeHealth::succeeded() {
     m_failures_in_a_row = 0;
-    if (m_state != NodeState::down)
-        return;
-    *this = NodeHealth();
+    // Of a full node only the probe's success counts: what was under way when it filled up proves nothing.
+    if (m_state == NodeState::down || m_probing)
+        *this = NodeHealth();
 }
 
 bool NodeHealth::failed(node::Failure failure, const std::string& reason, base::MonotonicTime now) {
@@ -57,6 +58,8 @@ bool NodeHealth::failed(node::Failure failure, const std::string& reason, base::
         return true;
     case node::Failure::node_full:
         m_state = NodeState::full;
+        m_probing = false;
+        m_probe_at = now + k_full_rest;
         return true;
     case node::Failure::temporary:
         if (++m_failures_in_a_row < k_failures_that_count && m_state == NodeState::up)

@@ -14,7 +14,7 @@ enum class NodeState { up, down, full };
 std::string_view to_string(NodeState state);
 
 /// One node's health in one run. A node that is down is probed again by a single job after a while, 30 s
-/// doubling to 5 min. Not thread-safe: the scheduler guards it.
+/// doubling to 5 min; one that is full after 5 min. Not thread-safe: the scheduler guards it.
 class NodeHealth {
   public:
     /// May a job be given to the node at @p now? For a node that is down, one job at a time once its rest is

@@ -18,19 +18,25 @@ namespace {
 
 constexpr std::size_t k_most_in_flight = 8192;
 constexpr unsigned k_most_looks = 20;
+constexpr std::size_t k_wanted_descriptors = 8192;
 constexpr std::chrono::seconds k_longest_wait{60};
+/// A queue file was claimed by another run, or not let go of yet by this one.
+constexpr std::chrono::seconds k_busy_wait{2};
 constexpr const char* k_cursor_file = "round-robin";
 
 std::string state_directory(const Cluster& cluster) {
     return cluster.root + "/.state";
 }
 
-/// How many queue files may be claimed at once: each holds up to two descriptors; lanes and links need
+/// How many queue files may be claimed at once: each holds up to two descriptors; lanes and groups need
 /// theirs.
-std::size_t most_open_files(unsigned lanes) {
-    const std::size_t reserved = 512 + 16 * static_cast<std::size_t>(lanes);
-    const std::size_t limit = base::raise_open_file_limit(4096 + reserved);
-    return std::clamp<std::size_t>(limit > reserved ? (limit - reserved) / 2 : 1, 1, 2048);
+std::size_t most_open_files(std::size_t descriptors, unsigned lanes) {
+    const std::size_t reserved = std::min(512 + 16 * static_cast<std::size_t>(lanes), descriptors * 3 / 4);
+    return std::clamp<std::size_t>((descriptors - reserved) / 2, 1, 2048);
+}
+
+std::size_t largest_group(std::size_t descriptors) {
+    return std::clamp<std::size_t>(descriptors / 16, 4, 128);
 }
 
 } // namespace
@@ -62,7 +68,8 @@ Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& wo
       m_work(&work),
       m_stop(&stop_signal),
       m_options(std::move(options)),
-      m_most_open_files(most_open_files(m_options.lanes)),
+      m_descriptors(base::raise_open_file_limit(k_wanted_descriptors)),
+      m_most_open_files(most_open_files(m_descriptors, m_options.lanes)),
       m_scheduler(cluster.nodes, m_options.lanes, spool.clock()) {
     for (const node::NodeConfig& node : cluster.nodes)
         m_node_names.insert(node.name);
@@ -70,10 +77,12 @@ Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& wo
         spool, work,
         Committer::Exits{[this](JobPtr job) { ended(std::move(job)); },
                          [this](JobPtr job) { m_flights.look_again(std::move(job)); },
+                         [this](const base::Error& error) { note_trouble(error); },
                          [this] { m_flights.file_finished(); }},
-        m_options.second_look);
-    m_lanes = std::make_unique<Lanes>(m_options.lanes, m_scheduler, work,
-                                      [this](JobPtr job) { m_committer->commit(std::move(job)); });
+        m_options.second_look, largest_group(m_descriptors));
+    m_lanes = std::make_unique<Lanes>(
+        m_options.lanes, m_scheduler, work, [this] { return m_stop->state() == base::Stop::now; },
+        [this](JobPtr job) { m_committer->commit(std::move(job)); });
 }
 
 Processor::~Processor() {
@@ -84,7 +93,6 @@ Processor::~Processor() {
 }
 
 Summary Processor::run() {
-    queue::settle_set_aside_files(*m_spool);
     m_spool->clear_abandoned();
     m_saved_cursor = saved_cursor(*m_cluster);
     m_scheduler.restore_cursor(m_saved_cursor);
@@ -123,7 +131,9 @@ void Processor::stop() {
 /// Once through the spool. Follow::no: until all of it has ended. @return true where lines were passed over
 bool Processor::pass() {
     m_passed_over = false;
+    m_some_busy = false;
     m_next_due.reset();
+    queue::settle_set_aside_files(*m_spool);
     m_deferred = 0;
     for (const std::string& name : m_spool->queue_files(m_work->keywords())) {
         look_at_returned();
@@ -133,8 +143,10 @@ bool Processor::pass() {
         if (is_stopping() || (m_options.max_jobs && m_begun >= *m_options.max_jobs))
             break;
         auto claimed = claim(name);
-        if (!claimed)
+        if (!claimed) {
+            m_some_busy = true;
             continue;
+        }
         auto file = std::make_shared<OpenFile>();
         file->claimed = std::move(claimed);
         m_flights.file_opened();
@@ -144,9 +156,9 @@ bool Processor::pass() {
         wait_until(
             [](std::size_t in_flight, std::size_t open_files) { return in_flight == 0 && open_files == 0; });
     try {
+        save_cursor();
         if (m_flights.in_flight() == 0 && m_stop->state() != base::Stop::now)
             m_work->clean_up();
-        save_cursor();
     } catch (const base::Error& error) {
         note_trouble(error); // the next pass does it again
     }
@@ -289,7 +301,8 @@ void Processor::answer(Scheduler::Placement placement, JobPtr job) {
     }
     case Scheduler::Placement::no_room:
         m_passed_over = true;
-        end_with(std::move(job), {Result::left, "its nodes are busy: later in this run"});
+        --m_begun;
+        end_with(std::move(job), {Result::passed_over, "its nodes are busy: later in this run"});
         return;
     case Scheduler::Placement::interrupted:
         end_with(std::move(job), {Result::left, "stopped"});
@@ -304,6 +317,10 @@ void Processor::end_with(JobPtr job, Outcome outcome) {
 
 /// In the committer's thread.
 void Processor::ended(JobPtr job) {
+    if (job->outcome.result == Result::passed_over) {
+        m_flights.end(*job);
+        return;
+    }
     log_end(*job, *m_work);
     ++m_summary.ended[job->outcome.result];
     m_summary.bytes += job->outcome.bytes;
@@ -333,9 +350,10 @@ void Processor::wait_until(Condition condition) {
 
 /// Follow: until a queue file comes in, a job is due, a job comes back, or a signal.
 void Processor::wait_for_news() {
-    std::chrono::milliseconds longest = k_longest_wait;
+    std::chrono::milliseconds longest = m_some_busy ? k_busy_wait : k_longest_wait;
     if (m_next_due) {
-        const double due_s = std::max(0.0, base::seconds_between(m_spool->clock().now(), *m_next_due));
+        const double due_s =
+            std::clamp<double>(base::seconds_between(m_spool->clock().now(), *m_next_due), 0, 3600);
         longest = std::min(longest, std::chrono::milliseconds(static_cast<std::int64_t>(due_s * 1000) + 1));
     }
     std::atomic<bool> news{false};
@@ -354,7 +372,7 @@ void Processor::save_cursor() {
     const std::string cursor = m_scheduler.cursor();
     if (cursor == m_saved_cursor)
         return;
-    base::make_directories_durably(base::k_cwd, state_directory(*m_cluster), 0770);
+    base::make_shared_directory(state_directory(*m_cluster));
     const base::Fd directory = base::open_directory(state_directory(*m_cluster));
     base::clear_abandoned(directory.get(), state_directory(*m_cluster));
     base::publish(directory.get(), k_cursor_file, cursor, 0660, base::Replace::yes);

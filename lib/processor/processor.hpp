@@ -99,6 +99,7 @@ class Processor {
     base::StopSignal* m_stop;
     RunOptions m_options;
     queue::NodeNames m_node_names;
+    std::size_t m_descriptors; ///< that may be open at once
     std::size_t m_most_open_files;
 
     Summary m_summary; ///< of ended jobs: the committer's thread until the run is over
@@ -107,6 +108,7 @@ class Processor {
     Counters m_counters;
     std::uint64_t m_begun = 0;
     bool m_passed_over = false; ///< lines were left because their nodes are hopelessly behind: another pass
+    bool m_some_busy = false;   ///< a queue file could not be claimed in this pass
     std::optional<base::Timestamp> m_next_due;
     std::string m_saved_cursor;
     std::unique_ptr<base::DirectoryWatch> m_watch; ///< Follow::yes

@@ -15,6 +15,7 @@ base::LogLevel level_of(const Outcome& outcome) {
     case Result::already_done:
     case Result::duplicate:
     case Result::stale:
+    case Result::passed_over:
     case Result::again:
         return base::LogLevel::info;
     case Result::rejected:
@@ -44,6 +45,8 @@ std::string word_for(Result result, const Work& work) {
         return "resubmitted";
     case Result::left:
         return "left";
+    case Result::passed_over:
+        return "passed-over";
     case Result::again:
         return "again";
     }

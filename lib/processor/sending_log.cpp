@@ -59,13 +59,14 @@ SendingLog::SendingLog(const std::string& cluster_root, const base::Clock& clock
 
 /// The file is made with the first entry: a run without work leaves none.
 void SendingLog::create() {
-    base::make_directories_durably(base::k_cwd, state_directory(m_root), 0770);
+    base::make_shared_directory(state_directory(m_root));
     m_directory = base::open_directory(state_directory(m_root));
     m_name = fmt::format("sending-{}-{}-{}.log", base::host_name(), base::process_id(),
                          base::format_stamp(m_clock->now()));
     // A cleaner may find it before it is locked, and take it away: then it is made again.
     for (;;) {
         m_fd = base::open_at(m_directory.get(), m_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0660);
+        base::set_mode(m_fd.get(), 0660, m_name); // the next run may be another user's of the group
         base::lock_exclusively(m_fd.get(), base::LockWait::yes, m_name);
         const auto named = base::status_at(m_directory.get(), m_name);
         if (named && named->is_same_file(base::status_of(m_fd.get(), m_name)))
@@ -121,12 +122,19 @@ std::vector<AbandonedLog> AbandonedLog::find(const std::string& cluster_root) {
     base::for_each_entry(directory->get(), path, [&](const std::string& name) {
         if (!name.starts_with("sending-") || !name.ends_with(".log"))
             return true;
-        auto fd = base::try_open_regular(directory->get(), name);
-        if (!fd || !base::lock_exclusively(fd->get(), base::LockWait::no, name))
-            return true;
-        const auto named = base::status_at(directory->get(), name);
-        if (named && named->is_same_file(base::status_of(fd->get(), name)))
-            logs.push_back(AbandonedLog(path, name, std::move(*fd)));
+        try {
+            auto fd = base::try_open_regular(directory->get(), name);
+            if (!fd || !base::lock_exclusively(fd->get(), base::LockWait::no, name))
+                return true;
+            const auto named = base::status_at(directory->get(), name);
+            if (named && named->is_same_file(base::status_of(fd->get(), name)))
+                logs.push_back(AbandonedLog(path, name, std::move(*fd)));
+        } catch (const base::CannotLock&) {
+            throw;
+        } catch (const base::Error& error) {
+            base::log(base::LogLevel::warning,
+                      error.what()); // another user's: that user's next run settles it
+        }
         return true;
     });
     return logs;

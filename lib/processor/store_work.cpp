@@ -165,6 +165,8 @@ void StoreWork::discard(node::Session& session, const StoreEffect& effect) {
         m_sending.settle(effect.entry);
     } catch (const node::NodeError& error) {
         base::log(base::LogLevel::debug, error.what());
+    } catch (const Interrupted&) {
+        base::log(base::LogLevel::debug, effect.copy.name + " is left for the next run");
     }
 }
 

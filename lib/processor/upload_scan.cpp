@@ -137,9 +137,7 @@ class Scan {
 
     /// Nobody writes to it, and it has rested: a transfer that was broken off may be resumed at once.
     [[nodiscard]] bool is_quiet(const std::string& path, const base::FileStatus& status) const {
-        const double rested_s =
-            base::seconds_between(std::max(status.mtime, status.ctime), m_files->clock().now());
-        if (rested_s < static_cast<double>(m_files->quiet().count()))
+        if (status.rested_s(m_files->clock().now()) < static_cast<double>(m_files->quiet().count()))
             return false;
         const FileSpace::Opened opened = m_files->open(path);
         return !opened.fd.is_open() || m_files->rest_of(opened.fd.get(), status) == Rest::quiet;

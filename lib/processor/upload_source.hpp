@@ -15,7 +15,7 @@ namespace nodespool::processor {
 /// The file ended before its size: somebody cut it while it was read.
 struct FileChanged {};
 /// A second stop signal: the transfer is broken off.
-struct Interrupted {};
+using node::Interrupted;
 
 /// Reads one open file from its start; throws FileChanged, Interrupted, base::SystemError.
 class UploadSource final : public node::Source {

@@ -69,7 +69,7 @@ std::optional<RawLine> ClaimedFile::next() {
 /// Gives a last line its newline, so that whoever appends next starts a new one. false: it is not to be run
 /// now.
 bool ClaimedFile::terminate_last_line(const RawLine& line) {
-    const double rested_s = base::seconds_between(m_status.mtime, m_spool->clock().now());
+    const double rested_s = m_status.rested_s(m_spool->clock().now());
     const std::scoped_lock lock(m_mutex);
     m_tick_fd.reset();
     const base::Writers writers = base::writers_of(m_fd.get());
@@ -126,6 +126,13 @@ bool ClaimedFile::has_live_line() const {
     return false;
 }
 
+/// `.NAME.done`; of a name too long for that its start.
+std::string ClaimedFile::set_aside_name() const {
+    constexpr std::size_t k_longest = 240;
+    const std::string name = m_name.size() <= k_longest ? m_name : m_name.substr(0, k_longest - 2) + ".q";
+    return "." + name + ".done";
+}
+
 bool ClaimedFile::set_aside() {
     const std::scoped_lock lock(m_mutex);
     m_tick_fd.reset();
@@ -140,8 +147,7 @@ Retirement ClaimedFile::retire() {
     if (!means_this_file(set_aside_name()))
         return Retirement::given_back;
     const base::Writers writers = base::writers_of(m_fd.get());
-    const double rested_s =
-        base::seconds_between(base::status_of(m_fd.get(), path()).ctime, m_spool->clock().now());
+    const double rested_s = base::status_of(m_fd.get(), path()).rested_s(m_spool->clock().now());
     const bool resting = writers == base::Writers::none ||
                          (writers == base::Writers::cannot_tell && rested_s >= k_unknown_writer_rest_s);
     if (resting && !has_live_line()) {

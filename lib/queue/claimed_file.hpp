@@ -76,7 +76,7 @@ class ClaimedFile {
 
     [[nodiscard]] bool means_this_file(const std::string& name) const;
     [[nodiscard]] bool has_live_line() const;
-    [[nodiscard]] std::string set_aside_name() const { return "." + m_name + ".done"; }
+    [[nodiscard]] std::string set_aside_name() const;
     bool terminate_last_line(const RawLine& line);
 
     const Spool* m_spool;

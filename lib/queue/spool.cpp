@@ -15,27 +15,16 @@ namespace nodespool::queue {
 
 namespace {
 
-constexpr mode_t k_directory_mode = 02770;
 constexpr mode_t k_file_mode = 0660;
-constexpr const char* k_group = "nodespool";
-
-void make_spool_directory(const std::string& path) {
-    try {
-        if (!base::make_directory_at(base::k_cwd, path, 0770))
-            return;
-        const base::Fd fd = base::open_directory(path);
-        base::give_to_group(fd.get(), k_group);
-        base::set_mode(fd.get(), k_directory_mode, path);
-        base::sync_directory(std::string(base::parent_of(path)));
-    } catch (const base::SystemError& error) {
-        throw base::Error(base::ErrorClass::cannot_create, error.what());
-    }
-}
 
 std::string made_spool_directories(const std::string& cluster_root) {
     std::string path = cluster_root + "/.queue";
-    for (const char* below : {"", "/rejected", "/held"})
-        make_spool_directory(path + below);
+    try {
+        for (const char* below : {"", "/rejected", "/held"})
+            base::make_shared_directory(path + below);
+    } catch (const base::SystemError& error) {
+        throw base::Error(base::ErrorClass::cannot_create, error.what());
+    }
     return path;
 }
 

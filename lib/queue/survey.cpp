@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/file_system.hpp"
+#include "base/log.hpp"
 #include "base/path_name.hpp"
 #include "queue/line_reader.hpp"
 
@@ -17,15 +18,11 @@ JobState waiting_state(const SurveyedJob& seen, base::Timestamp now) {
     return seen.job->not_before && *seen.job->not_before > now ? JobState::deferred : JobState::ready;
 }
 
-void survey_file(const Spool& spool, const std::string& name, std::optional<JobState> state,
+void survey_file(const Spool& spool, const std::string& name, int fd, std::optional<JobState> state,
                  const std::function<void(const SurveyedJob&)>& visit) {
-    const std::optional<base::Fd> fd = base::try_open_regular(spool.fd(), name);
-    if (!fd)
-        return; // worked off since the directory was read
     const base::Timestamp now = spool.clock().now();
-    const base::Timestamp file_time =
-        stamp_of(base::name_of(name)).value_or(base::status_of(fd->get(), name).mtime);
-    LineReader reader(fd->get(), spool.path() + "/" + name);
+    const base::Timestamp file_time = stamp_of(base::name_of(name)).value_or(base::status_of(fd, name).mtime);
+    LineReader reader(fd, spool.path() + "/" + name);
     std::string comment;
     while (const std::optional<RawLine> line = reader.next()) {
         const LineClass line_class = classify(line->text);
@@ -69,14 +66,29 @@ std::string_view to_string(JobState state) {
     return "";
 }
 
-void survey(const Spool& spool, const std::function<void(const SurveyedJob&)>& visit) {
+std::size_t survey(const Spool& spool, const std::function<void(const SurveyedJob&)>& visit) {
+    std::size_t unreadable = 0;
+    const auto look_into = [&](const std::string& name, std::optional<JobState> state) {
+        const auto fd = [&]() -> std::optional<base::Fd> {
+            try {
+                return base::try_open_regular(spool.fd(), name);
+            } catch (const base::SystemError& error) {
+                base::log(base::LogLevel::error, error.what());
+                ++unreadable;
+                return std::nullopt;
+            }
+        }();
+        if (fd) // else: worked off since the directory was read, or no queue file at all
+            survey_file(spool, name, fd->get(), state, visit);
+    };
     const std::vector<Keyword> all(std::begin(k_keywords), std::end(k_keywords));
     for (const std::string& name : spool.queue_files(all))
-        survey_file(spool, name, std::nullopt, visit);
+        look_into(name, std::nullopt);
     for (const std::string& name : spool.held_files())
-        survey_file(spool, "held/" + name, JobState::held, visit);
+        look_into("held/" + name, JobState::held);
     for (const std::string& name : spool.rejected_files())
-        survey_file(spool, "rejected/" + name, JobState::rejected, visit);
+        look_into("rejected/" + name, JobState::rejected);
+    return unreadable;
 }
 
 } // namespace nodespool::queue

@@ -29,7 +29,8 @@ struct SurveyedJob {
     base::Timestamp queued_at;      ///< `since=`, else the file's stamp or time
 };
 
-/// Calls @p visit for each live line, files in name order: the queue, then held, then rejected.
-void survey(const Spool& spool, const std::function<void(const SurveyedJob&)>& visit);
+/// Calls @p visit for each live line, files in name order: the queue, then held, then rejected. @return how
+/// many files this user may not read; they are logged and passed over
+std::size_t survey(const Spool& spool, const std::function<void(const SurveyedJob&)>& visit);
 
 } // namespace nodespool::queue

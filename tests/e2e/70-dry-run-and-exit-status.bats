@@ -279,3 +279,13 @@ dry_scan_would_queue() {
     "$bin/list" -C "$root" -l -r 2>"$lab/list.err" | head -n 1
     [ ! -s "$lab/list.err" ]
 }
+
+@test "a reader of store --json that goes away ends the output, not the run" {
+    configure file file
+    upload_many f 200
+    "$bin/store" -C "$root" --json 2>"$lab/store.log" | head -n 1 >"$lab/first"
+    [ "$(wc -l <"$lab/first")" = 1 ]
+    store
+    exits 0
+    everything_is_stored
+}

@@ -118,13 +118,21 @@ TEST_CASE("failures in a row count as down, single ones do not") {
     CHECK(health.state() == NodeState::down);
 }
 
-TEST_CASE("a full node takes no more in this run; a refused file says nothing about its node") {
+TEST_CASE("a full node takes no more until somebody may have made room; a refused file says nothing about "
+          "its node") {
     NodeHealth health;
     CHECK_FALSE(health.failed(node::Failure::permanent, "553", {}));
     CHECK(health.is_usable({}));
-    CHECK(health.failed(node::Failure::node_full, "552", {}));
+    base::MonotonicTime now{};
+    CHECK(health.failed(node::Failure::node_full, "552", now));
+    health.succeeded(); // a transfer that was under way
+    CHECK_FALSE(health.is_usable(now + 299s));
+    now += 300s;
+    CHECK(health.is_usable(now));
+    health.given(now);
+    CHECK_FALSE(health.is_usable(now));
     health.succeeded();
-    CHECK_FALSE(health.is_usable(base::MonotonicTime{} + 24h));
+    CHECK(health.is_usable(now));
 }
 
 TEST_CASE("while others have work no node holds more than its share of the lanes") {

@@ -4,12 +4,11 @@
 #include "processor/dry_run.hpp"
 #include "processor/sending_log.hpp"
 #include "processor/store_work.hpp"
-#include "processor/take_away.hpp"
-#include "processor/uploads.hpp"
 #include "support/world.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -299,49 +298,6 @@ TEST_CASE("where a node cannot be asked, what was left on it becomes a remove jo
     CHECK(world.jobs() == std::vector<std::string>{"remove n1 07/08/torn 10 path=b%20c"});
 }
 
-TEST_CASE("a file that is written to at the last moment is put back") {
-    World world;
-    const auto version = world.upload("d/a", "stored");
-    const processor::FileSpace files(world.cluster.files, world.cluster.quiet, base::system_clock());
-    processor::TakeAway take_away(files);
-    std::ofstream writer(world.cluster.files + "/d/a", std::ios::app);
-    REQUIRE(take_away.hide("d/a", version) == processor::TakeAway::Hiding::hidden);
-    CHECK_FALSE(fs::exists(world.cluster.files + "/d/a"));
-    using How = processor::TakeAway::Ending::How;
-    SUBCASE("open still") {
-        CHECK(take_away.finish("d/a", version).how == How::put_back);
-        CHECK(world.in_file_space() == std::vector<std::string>{"d/a"});
-    }
-    SUBCASE("written and closed") {
-        writer << "more";
-        writer.close();
-        CHECK(take_away.finish("d/a", version).how == How::put_back);
-        CHECK(test::read_file(world.cluster.files + "/d/a") == "storedmore");
-    }
-    SUBCASE("its name taken by a new upload") {
-        world.upload("d/a", "new");
-        const auto ending = take_away.finish("d/a", version);
-        CHECK(ending.how == How::put_beside);
-        CHECK(test::read_file(world.cluster.files + "/d/a") == "new");
-        CHECK(test::read_file(world.cluster.files + "/" + ending.path) == "stored");
-    }
-    SUBCASE("untouched") {
-        writer.close();
-        CHECK(take_away.finish("d/a", version).how == How::removed);
-        CHECK(world.in_file_space().empty());
-    }
-}
-
-TEST_CASE("only the version that was stored is hidden") {
-    World world;
-    const auto version = world.upload("a", "stored");
-    world.upload("a", "another");
-    const processor::FileSpace files(world.cluster.files, world.cluster.quiet, base::system_clock());
-    processor::TakeAway take_away(files);
-    CHECK(take_away.hide("a", version) == processor::TakeAway::Hiding::not_there);
-    CHECK(world.in_file_space() == std::vector<std::string>{"a"});
-}
-
 TEST_CASE("a dry run says what would happen and changes nothing") {
     World world;
     world.upload("a", "a");
@@ -370,30 +326,46 @@ TEST_CASE("the name of a copy is random, dated and readable") {
     CHECK(longest.ends_with("x.jpeg"));
 }
 
-TEST_CASE("a scan queues what is quiet, neither queued nor stored, once") {
+TEST_CASE("odd entries in the spool stop nothing") {
     World world;
-    world.upload("queued", "1");
-    world.upload("new/one", "2");
-    world.upload("writing", "3");
-    world.upload(".dot", "4");
-    world.upload("d/.nodespool-x", "5");
-    fs::create_symlink("queued", world.cluster.files + "/link");
-    world.queue("1.q", world.upload_line("queued") + "\n");
-    const std::ofstream writer(world.cluster.files + "/writing", std::ios::app);
-    const queue::Spool spool(world.root(), base::system_clock());
-    const processor::FileSpace files(world.cluster.files, world.cluster.quiet, base::system_clock());
-    std::map<std::string, processor::Skipped> skipped;
-    for (int round = 0; round < 2; ++round) {
-        processor::UploadQueue uploads(files, spool);
-        scan_uploads(world.cluster, files, spool, &uploads,
-                     {[](const processor::Upload&) {},
-                      [&](const std::string& path, processor::Skipped why) { skipped[path] = why; }});
-        uploads.commit();
+    world.upload("a", "a");
+    world.queue("5.q", world.upload_line("a") + "\n");
+    fs::create_symlink("/nonexistent", world.root() + "/.queue/0-link.q");
+    fs::create_symlink("5.q", world.root() + "/.queue/1-link.q");
+    fs::create_directory(world.root() + "/.queue/2-dir.q");
+    fs::create_symlink("/nonexistent", world.root() + "/.queue/.x.done");
+    REQUIRE(::mkfifo((world.root() + "/.queue/3-fifo.q").c_str(), 0600) == 0);
+    CHECK(world.store().count(Result::done) == 1);
+    CHECK(world.stored("a") == "a");
+    CHECK(world.jobs().empty());
+}
+
+TEST_CASE("a queue file with the longest name there is, is worked off") {
+    World world;
+    world.upload("a", "a");
+    world.queue(std::string(253, 'q') + ".q", world.upload_line("a") + "\n");
+    const auto summary = world.store();
+    CHECK(summary.count(Result::done) == 1);
+    CHECK_FALSE(summary.io_error);
+    CHECK(world.jobs().empty());
+    CHECK(world.temporaries().empty());
+}
+
+TEST_CASE("jobs that only a node far behind may take are all done in one run, and counted once") {
+    World world;
+    std::string text;
+    constexpr int k_jobs = 4400; // more than any backlog holds
+    for (int i = 0; i < k_jobs; ++i) {
+        const std::string name = "f" + std::to_string(i);
+        world.upload(name, "");
+        text += world.upload_line(name) + " n1\n";
     }
-    CHECK(world.jobs() ==
-          std::vector<std::string>{world.upload_line("queued"), world.upload_line("new/one")});
-    CHECK(skipped["writing"] == processor::Skipped::being_written);
-    CHECK(skipped["queued"] == processor::Skipped::queued);
-    CHECK(skipped["d/.nodespool-x"] == processor::Skipped::unclaimed);
-    CHECK(skipped.count("link") == 0);
+    world.queue("1.q", text);
+    const auto summary = world.store([&](auto& options) {
+        options.lanes = 8;
+        options.max_jobs = k_jobs;
+    });
+    CHECK(summary.count(Result::done) == k_jobs);
+    CHECK(summary.ended.size() == 1);
+    CHECK(world.jobs().empty());
 }
