@@ -79,6 +79,17 @@ TEST_CASE("a server that says nothing is a stall, and down where connecting has 
     CHECK(put_error(*make_session(config)).failure() == Failure::node_down);
 }
 
+TEST_CASE("a session that is interrupted while its server is silent breaks off") {
+    const FaultyFtpServer server({.replies = {{"STOR", {k_silence}}}});
+    NodeConfig config = server.config();
+    config.stall_timeout = std::chrono::seconds(600); // only the interrupt can end it in time
+    int asked = 0;
+    const auto session = make_session(config, [&] { return ++asked > 3; });
+    MemorySource source(pattern(4));
+    CHECK_THROWS_AS(session->put("61/47/file", source), Interrupted);
+    CHECK(asked > 3);
+}
+
 TEST_CASE("a server that stops in the middle of a reply is a stall") {
     CHECK(put_failure({.replies = {{"USER", {"331 plea"}}}}) == Failure::temporary);
     CHECK(put_failure({.replies = {{"226", {"226 transfer com"}}}}) == Failure::temporary);
