@@ -17,6 +17,18 @@ constexpr double k_last_line_rest_s = 2;
 constexpr double k_unknown_writer_rest_s = 10;
 constexpr std::chrono::milliseconds k_look_again{100};
 
+/// nullptr also where this user may not read it: its own user's next run settles it.
+std::shared_ptr<ClaimedFile> claim_if_readable(const Spool& spool, const std::string& name) {
+    try {
+        return ClaimedFile::claim(spool, name);
+    } catch (const base::CannotLock&) {
+        throw;
+    } catch (const base::SystemError& error) {
+        base::log(base::LogLevel::warning, error.what());
+        return nullptr;
+    }
+}
+
 } // namespace
 
 LineMark mark_of(const RawLine& line) {
@@ -171,22 +183,26 @@ Retirement ClaimedFile::retire() {
 }
 
 void settle_set_aside_files(const Spool& spool) {
-    std::vector<std::shared_ptr<ClaimedFile>> files;
+    constexpr std::string_view k_suffix = ".done";
+    constexpr std::size_t k_at_once = 256; // each holds a descriptor
+    std::vector<std::string> entries;
     base::for_each_entry(spool.fd(), spool.path(), [&](const std::string& entry) {
-        constexpr std::string_view k_suffix = ".done";
-        if (!entry.starts_with('.') || !entry.ends_with(k_suffix) || entry.size() <= k_suffix.size() + 1)
-            return true;
-        if (std::shared_ptr<ClaimedFile> file = ClaimedFile::claim(spool, entry)) {
-            file->m_name = entry.substr(1, entry.size() - k_suffix.size() - 1);
-            files.push_back(std::move(file));
-        }
+        if (entry.starts_with('.') && entry.ends_with(k_suffix) && entry.size() > k_suffix.size() + 1)
+            entries.push_back(entry);
         return true;
     });
-    if (files.empty())
-        return;
-    spool.clock().sleep_for(k_look_again);
-    for (const auto& file : files)
-        file->retire();
+    while (!entries.empty()) {
+        std::vector<std::shared_ptr<ClaimedFile>> files;
+        for (; !entries.empty() && files.size() < k_at_once; entries.pop_back())
+            if (std::shared_ptr<ClaimedFile> file = claim_if_readable(spool, entries.back())) {
+                file->m_name = entries.back().substr(1, entries.back().size() - k_suffix.size() - 1);
+                files.push_back(std::move(file));
+            }
+        if (!files.empty())
+            spool.clock().sleep_for(k_look_again);
+        for (const auto& file : files)
+            file->retire();
+    }
 }
 
 } // namespace nodespool::queue
