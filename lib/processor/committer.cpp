@@ -84,8 +84,8 @@ void Committer::run() {
     std::unique_lock lock(m_mutex);
     for (;;) {
         const auto something = [&] {
-            return !m_incoming.empty() || !m_read.empty() || has_something_due(clock.monotonic()) ||
-                   m_closing;
+            const bool is_over = m_closing && m_waiting.empty() && m_retiring.empty();
+            return is_over || !m_incoming.empty() || !m_read.empty() || has_something_due(clock.monotonic());
         };
         if (const Time due = next_due(); due == Time::max())
             m_wake.wait(lock, something);
