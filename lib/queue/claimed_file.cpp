@@ -81,7 +81,10 @@ std::optional<RawLine> ClaimedFile::next() {
 /// Gives a last line its newline, so that whoever appends next starts a new one. false: it is not to be run
 /// now.
 bool ClaimedFile::terminate_last_line(const RawLine& line) {
-    const double rested_s = m_status.rested_s(m_spool->clock().now());
+    const base::Timestamp now = m_spool->clock().now();
+    // By the time that its writer, or a person with touch(1), gave it; one in the future says nothing.
+    const double rested_s =
+        base::seconds_between(m_status.mtime <= now ? m_status.mtime : m_status.ctime, now);
     const std::scoped_lock lock(m_mutex);
     m_tick_fd.reset();
     const base::Writers writers = base::writers_of(m_fd.get());
@@ -94,10 +97,10 @@ bool ClaimedFile::terminate_last_line(const RawLine& line) {
         return false;
     base::write_all(fd->get(), "\n", path());
     // What stands there now: the line and its newline, or did somebody append at that very moment?
-    std::string now(static_cast<std::size_t>(line.text.size()) + 1, '\0');
-    const std::size_t got = base::read_some_at(m_fd.get(), now.data(), now.size(), line.offset, path());
+    std::string there(static_cast<std::size_t>(line.text.size()) + 1, '\0');
+    const std::size_t got = base::read_some_at(m_fd.get(), there.data(), there.size(), line.offset, path());
     return line.length > k_max_line_bytes ||
-           std::string_view(now).substr(0, got) == std::string(line.text) + '\n';
+           std::string_view(there).substr(0, got) == std::string(line.text) + '\n';
 }
 
 bool ClaimedFile::still_reads(const LineMark& mark) const {
