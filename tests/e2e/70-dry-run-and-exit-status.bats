@@ -33,7 +33,7 @@ teardown() { drop_lab; }
         echo 'remove n1 00/00/x 5'
     } >"$root/.queue/by-hand.q"
     touch -d '-1 minute' "$root/.queue/by-hand.q"
-    wait_for 10 no_new_log_lines
+    wait_for 10 all_servers_are_idle
 
     trees=("$root" "$files" "$lab/n1/root" "$lab/n2/root")
     snapshot "${trees[@]}" >"$lab/before"
@@ -58,11 +58,11 @@ teardown() { drop_lab; }
 }
 a_copy_has_begun() { [ -n "$(find "${nodes[@]/#/$lab/}" -path '*/root/*' -type f -size +0)" ]; }
 # The servers have noticed that the killed client is gone.
-no_new_log_lines() {
-    local before
-    before=$(cat "$lab"/n?/vsftpd.log | wc -l)
-    sleep 0.3
-    [ "$(cat "$lab"/n?/vsftpd.log | wc -l)" = "$before" ]
+all_servers_are_idle() {
+    local node
+    for node in "${nodes[@]}"; do
+        server_is_idle "$lab/$node" || return
+    done
 }
 
 @test "store -n on a cluster that has no spool and no state yet makes none" {
