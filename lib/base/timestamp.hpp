@@ -14,6 +14,7 @@ struct Timestamp {
     std::int64_t seconds = 0;
     std::uint32_t nanoseconds = 0;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 mistakes the comparison with 0
     auto operator<=>(const Timestamp&) const = default;
 
     /// This time moved by @p by_seconds (may be negative, may have a fraction).

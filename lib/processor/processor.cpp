@@ -259,7 +259,8 @@ void Processor::start(JobPtr job) {
         return;
     }
     if (job->looks > k_most_looks) {
-        end_with(std::move(job), {Result::resubmitted, "the file keeps changing: " + job->outcome.reason});
+        Outcome outcome(Result::resubmitted, "the file keeps changing: " + job->outcome.reason);
+        end_with(std::move(job), std::move(outcome));
         return;
     }
     Assessment assessment;

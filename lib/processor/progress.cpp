@@ -52,7 +52,7 @@ Progress::~Progress() {
     m_ended.notify_one();
     m_thread.join();
     show();
-    std::fputc('\n', stderr);
+    (void)std::fputc('\n', stderr);
 }
 
 void Progress::run() {

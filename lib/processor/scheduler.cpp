@@ -23,6 +23,7 @@ bool any(const std::vector<bool>& flags) {
 
 std::vector<NodeChoice::Node> for_choice(const std::vector<node::NodeConfig>& nodes) {
     std::vector<NodeChoice::Node> list;
+    list.reserve(nodes.size());
     for (const node::NodeConfig& node : nodes)
         list.push_back({node.name, node.weight});
     return list;

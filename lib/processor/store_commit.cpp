@@ -35,6 +35,7 @@ queue::JobRecord removal(const catalog::Copy& copy, const std::string& path, std
 
 void StoreWork::commit(std::vector<Job*>& group) {
     std::vector<std::string> paths;
+    paths.reserve(group.size());
     for (const Job* job : group)
         paths.push_back(job->record.path);
     std::vector<Replaced> replaced;

@@ -18,7 +18,7 @@ Upload UploadQueue::add(const std::string& path) {
                        opened.found.missing);
     base::sync_file(opened.fd.get(), shown);
     // Once more: what was synced is what the job speaks of, even where somebody wrote meanwhile.
-    const Upload upload{path, base::status_of(opened.fd.get(), shown)};
+    Upload upload{path, base::status_of(opened.fd.get(), shown)};
     write(path, upload.status);
     return upload;
 }
