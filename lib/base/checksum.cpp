@@ -40,7 +40,7 @@ std::uint64_t stable_hash(std::string_view text) {
 }
 
 struct Digest::State {
-    ChecksumKind kind;
+    ChecksumKind kind = ChecksumKind::none;
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> sha256{nullptr, EVP_MD_CTX_free};
     std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> xxh3{nullptr, XXH3_freeState};
 };

@@ -127,7 +127,7 @@ bool lock_exclusively(int fd, LockWait wait, std::string_view path_for_errors) {
 Writers writers_of(int fd) {
     // While the lease is held, an opener for writing makes the kernel send SIGIO, whose default is to kill.
     static std::once_flag once;
-    std::call_once(once, [] { std::signal(SIGIO, SIG_IGN); });
+    std::call_once(once, [] { (void)std::signal(SIGIO, SIG_IGN); });
     if (::fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
         ::fcntl(fd, F_SETLEASE, F_UNLCK);
         return Writers::none;
