@@ -122,7 +122,6 @@ bool unlink_at(int dir_fd, const std::string& name);
 bool make_directory_at(int dir_fd, const std::string& name, mode_t mode);
 /// false: not empty, or not there.
 bool remove_directory_at(int dir_fd, const std::string& name);
-void set_mtime(int fd, Timestamp mtime, std::string_view path_for_errors);
 /// Makes @p name under @p dir_fd with all parents, mode as given, each new entry synced into its parent
 /// directory before the next is made. Throws SystemError ENOTDIR where a component is a file.
 void make_directories_durably(int dir_fd, const std::string& name, mode_t mode);

@@ -6,17 +6,7 @@
 namespace nodespool::base {
 
 /// The calls that change state on disk, as lib/base/file_system.hpp makes them.
-enum class FsCall {
-    create,
-    write,
-    truncate,
-    sync,
-    rename,
-    unlink,
-    make_directory,
-    remove_directory,
-    set_times
-};
+enum class FsCall { create, write, truncate, sync, rename, unlink, make_directory, remove_directory };
 
 /// Called before each such call, in the calling thread. It may throw SystemError, which the caller sees as
 /// the call's own failure, or end the process, which is a crash at that point.

@@ -87,16 +87,6 @@ bool remove_directory_at(int dir_fd, const std::string& name) {
     throw_errno("remove directory " + name);
 }
 
-void set_mtime(int fd, Timestamp mtime, std::string_view path_for_errors) {
-    announce(FsCall::set_times, path_for_errors);
-    timespec times[2]{};
-    times[0].tv_nsec = UTIME_OMIT;
-    times[1].tv_sec = mtime.seconds;
-    times[1].tv_nsec = mtime.nanoseconds;
-    if (::futimens(fd, times) != 0)
-        throw_errno("set the time of " + std::string(path_for_errors));
-}
-
 void make_directories_durably(int dir_fd, const std::string& name, mode_t mode) {
     if (name.empty())
         return;

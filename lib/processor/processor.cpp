@@ -324,7 +324,6 @@ void Processor::ended(JobPtr job) {
     }
     log_end(*job, *m_work);
     ++m_summary.ended[job->outcome.result];
-    m_summary.bytes += job->outcome.bytes;
     if (job->outcome.io_error)
         m_io_error = true;
     ++m_counters.ended;

@@ -40,7 +40,6 @@ struct RunOptions {
 struct Summary {
     std::map<Result, std::uint64_t> ended;
     std::uint64_t deferred = 0; ///< not yet due
-    std::uint64_t bytes = 0;
     bool io_error = false;
 
     [[nodiscard]] std::uint64_t count(Result result) const;

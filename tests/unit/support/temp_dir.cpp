@@ -1,6 +1,9 @@
 // A directory of its own for each test, and files in it.
 #include "support/temp_dir.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -36,6 +39,12 @@ std::string read_file(const std::filesystem::path& path) {
     std::ostringstream content;
     content << in.rdbuf();
     return content.str();
+}
+
+void set_mtime(const std::filesystem::path& path, base::Timestamp mtime) {
+    const timespec times[2] = {{0, UTIME_OMIT}, {mtime.seconds, mtime.nanoseconds}};
+    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0)
+        throw std::runtime_error("cannot set the time of " + path.string());
 }
 
 } // namespace nodespool::test

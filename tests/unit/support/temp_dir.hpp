@@ -1,6 +1,8 @@
 // A directory of its own for each test, and files in it.
 #pragma once
 
+#include "base/timestamp.hpp"
+
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -30,5 +32,7 @@ class TempDir {
 void write_file(const std::filesystem::path& path, std::string_view content);
 /// The whole file; throws where it cannot be read.
 std::string read_file(const std::filesystem::path& path);
+/// As a client's MFMT or touch(1) does.
+void set_mtime(const std::filesystem::path& path, base::Timestamp mtime);
 
 } // namespace nodespool::test

@@ -36,7 +36,7 @@ base::FileStatus World::upload(const std::string& path, const std::string& conte
     write_file(full, content);
     const base::Fd fd = base::open_at(base::k_cwd, full, O_RDONLY);
     if (mtime)
-        base::set_mtime(fd.get(), *mtime, full);
+        set_mtime(full, *mtime);
     return base::status_of(fd.get(), full);
 }
 
