@@ -118,6 +118,11 @@ Fd open_directory(const std::string& path) {
     return open_at(k_cwd, path, O_RDONLY | O_DIRECTORY);
 }
 
+Fd open_directory_if_there(const std::string& path) {
+    std::optional<Fd> fd = try_open_at(k_cwd, path, O_RDONLY | O_DIRECTORY);
+    return fd ? std::move(*fd) : Fd();
+}
+
 namespace {
 
 BeneathResult resolve_beneath(int dir_fd, const std::string& path, int flags) {

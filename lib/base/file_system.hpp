@@ -69,6 +69,8 @@ std::optional<Fd> try_open_at(int dir_fd, const std::string& path, int flags);
 /// For reading, and only a regular file itself: a link, a FIFO, a directory count as not there.
 std::optional<Fd> try_open_regular(int dir_fd, const std::string& path);
 Fd open_directory(const std::string& path);
+/// The same; a descriptor that is not open where there is no such directory.
+Fd open_directory_if_there(const std::string& path);
 
 /// How open_beneath() ended where it did not open the file.
 enum class NotOpened { missing, symlink_or_escape, not_allowed };
@@ -142,6 +144,20 @@ Writers writers_of(int fd);
 /// returns false.
 void for_each_entry(int dir_fd, std::string_view path_for_errors,
                     const std::function<bool(const std::string& name)>& visit);
+/// The same, with what each entry is (a link is not followed), without a look at each where the file system
+/// tells. An entry that vanishes meanwhile may be left out.
+void for_each_typed_entry(int dir_fd, std::string_view path_for_errors,
+                          const std::function<bool(const std::string& name, FileType type)>& visit);
+
+/// What statfs(2) tells of the file system that @p fd is on.
+struct FileSystemSpace {
+    std::string type; ///< "ext4", "xfs"; "0x..." where the number has no name here
+    std::uint64_t total_bytes = 0;
+    std::uint64_t available_bytes = 0; ///< to users other than root
+    std::uint64_t total_inodes = 0;    ///< 0 where there is no fixed number
+    std::uint64_t available_inodes = 0;
+};
+FileSystemSpace space_of(int fd, std::string_view path_for_errors);
 
 // --- identity
 // --------------------------------------------------------------------------------------------------

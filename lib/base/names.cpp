@@ -125,8 +125,10 @@ Writers writers_of(int fd) {
     return errno == EAGAIN ? Writers::some : Writers::cannot_tell;
 }
 
-void for_each_entry(int dir_fd, std::string_view path_for_errors,
-                    const std::function<bool(const std::string& name)>& visit) {
+namespace {
+
+template <typename Visit>
+void read_entries(int dir_fd, std::string_view path_for_errors, Visit&& visit) {
     // Its own description: reading must not move the caller's position.
     Fd own = open_at(dir_fd, ".", O_RDONLY | O_DIRECTORY);
     const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), ::closedir);
@@ -142,9 +144,42 @@ void for_each_entry(int dir_fd, std::string_view path_for_errors,
             return;
         }
         const std::string name = entry->d_name;
-        if (name != "." && name != ".." && !visit(name))
+        if (name != "." && name != ".." && !visit(name, entry->d_type))
             return;
     }
+}
+
+/// nullopt: it vanished.
+std::optional<FileType> type_of_entry(int dir_fd, const std::string& name, unsigned char directory_says) {
+    switch (directory_says) {
+    case DT_REG:
+        return FileType::regular;
+    case DT_DIR:
+        return FileType::directory;
+    case DT_LNK:
+        return FileType::symlink;
+    case DT_UNKNOWN: {
+        const std::optional<FileStatus> status = status_at(dir_fd, name);
+        return status ? std::optional(status->type) : std::nullopt;
+    }
+    default:
+        return FileType::other;
+    }
+}
+
+} // namespace
+
+void for_each_entry(int dir_fd, std::string_view path_for_errors,
+                    const std::function<bool(const std::string& name)>& visit) {
+    read_entries(dir_fd, path_for_errors, [&](const std::string& name, unsigned char) { return visit(name); });
+}
+
+void for_each_typed_entry(int dir_fd, std::string_view path_for_errors,
+                          const std::function<bool(const std::string& name, FileType type)>& visit) {
+    read_entries(dir_fd, path_for_errors, [&](const std::string& name, unsigned char directory_says) {
+        const std::optional<FileType> type = type_of_entry(dir_fd, name, directory_says);
+        return !type || visit(name, *type);
+    });
 }
 
 std::string host_name() {
