@@ -1,8 +1,6 @@
 // Put, get, remove and size on a directory, by checked system calls.
-#include "node/file_session.hpp"
-
 #include "base/path_name.hpp"
-#include "node/file_errors.hpp"
+#include "node/file_action.hpp"
 #include "node/remote_name.hpp"
 #include "node/sized_source.hpp"
 
@@ -24,35 +22,10 @@ const std::string& or_dot(const std::string& path) {
 
 } // namespace
 
-/// What is being done, for the messages, and the one place where a failed call becomes a NodeError.
-struct FileSession::Action {
-    const std::string& node;
-    std::string_view verb;
-    const std::string& name;
-
-    [[noreturn]] void fail(Failure failure, const std::string& why) const {
-        throw NodeError(failure, node,
-                        "cannot " + std::string(verb) + " " + base::printable(name) + ": " +
-                            base::printable(why));
-    }
-
-    /// Runs calls on the node's directory only: what a Source or Sink throws must not come through here.
-    template <typename Call>
-    auto on_node(Call&& call) const {
-        try {
-            return call();
-        } catch (const base::SystemError& error) {
-            const std::optional<Failure> failure = failure_of_errno(error.code());
-            if (!failure)
-                throw;
-            fail(*failure, error.what());
-        }
-    }
-};
-
-FileSession::FileSession(std::string node, std::string root)
+FileSession::FileSession(std::string node, std::string root, Interrupt interrupt)
     : m_node(std::move(node)),
-      m_root(std::move(root)) {}
+      m_root(std::move(root)),
+      m_interrupt(std::move(interrupt)) {}
 
 base::Fd FileSession::open_root(const Action& action) {
     base::Fd root;

@@ -8,6 +8,10 @@
 #include <set>
 #include <vector>
 
+namespace nodespool::base {
+class RecordStack;
+}
+
 namespace nodespool::node {
 
 class SizedSource;
@@ -17,7 +21,7 @@ class SizedSource;
 class FileSession : public Session {
   public:
     /// @param root  absolute
-    FileSession(std::string node, std::string root);
+    FileSession(std::string node, std::string root, Interrupt interrupt = {});
 
     /// Creates @p name exclusively: a name is used once, ever. On disk, with its directories, when it
     /// returns.
@@ -25,6 +29,8 @@ class FileSession : public Session {
     void get(const std::string& name, Sink& sink) override;
     Removal remove(const std::string& name) override;
     std::optional<std::uint64_t> size(const std::string& name) override;
+    void list(const ListVisitor& visit, Times times) override;
+    std::vector<std::string> features() override;
 
   private:
     struct Action;
@@ -36,9 +42,14 @@ class FileSession : public Session {
     /// The directory, made where it was missing, its own entry and those above it on disk.
     base::Fd durable_directory(const base::Fd& root, const std::string& path, const Action& action);
     void copy(SizedSource& source, const base::Fd& file, const Action& action);
+    void list_directory(const base::Fd& directory, const std::string& path, const ListVisitor& visit,
+                        base::RecordStack& directories, const Action& action) const;
+    /// @throws Interrupted
+    void heed_interrupt() const;
 
     std::string m_node;
     std::string m_root;
+    Interrupt m_interrupt;
     /// The root that m_durable speaks of: another disk may be mounted there later.
     base::FileStatus m_known_root;
     /// Directories below the root whose entries are known to be on disk.

@@ -99,6 +99,7 @@ void FtpConnection::begin(const std::string& path) {
     curl_easy_reset(m_curl); // keeps the connection
     m_source = nullptr;
     m_sink = nullptr;
+    m_raw_sink = nullptr;
     curl_easy_setopt(m_curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(m_curl, CURLOPT_ERRORBUFFER, m_curl_text);
     curl_easy_setopt(m_curl, CURLOPT_PROTOCOLS_STR, "ftp");
@@ -145,21 +146,26 @@ FtpResult FtpConnection::download(const std::string& path, Sink& sink, const std
     return perform({then});
 }
 
-FtpResult FtpConnection::list(const std::string& directory, Sink& sink) {
+FtpResult FtpConnection::list(const std::string& directory, const std::string& command, Sink& sink) {
     // The list is taken in the directory itself: CWD proves that it is there, while many servers answer a
     // listing of a missing directory with 226 and nothing.
-    const char* entry_path = nullptr;
-    curl_easy_getinfo(m_curl, CURLINFO_FTP_ENTRY_PATH, &entry_path);
-    const bool can_return = entry_path != nullptr;
     begin(directory.empty() || directory.ends_with('/') ? directory : directory + '/');
-    m_sink = &sink;
+    m_raw_sink = &sink;
+    // In lists libcurl makes every CR a newline, also those inside names. What it tells a debugger is what
+    // the server sent.
+    curl_easy_setopt(m_curl, CURLOPT_VERBOSE, 1L);
+    curl_easy_setopt(m_curl, CURLOPT_DEBUGFUNCTION, &FtpConnection::on_raw_bytes);
+    curl_easy_setopt(m_curl, CURLOPT_DEBUGDATA, this);
     curl_easy_setopt(m_curl, CURLOPT_FTP_FILEMETHOD, static_cast<long>(CURLFTPMETHOD_SINGLECWD));
-    curl_easy_setopt(m_curl, CURLOPT_CUSTOMREQUEST, "LIST -a");
-    // libcurl goes back to the login directory by the name that PWD gave; without one, only a new login does.
-    curl_easy_setopt(m_curl, CURLOPT_FORBID_REUSE, can_return ? 0L : 1L);
+    curl_easy_setopt(m_curl, CURLOPT_CUSTOMREQUEST, command.c_str());
     FtpResult result = perform({});
     if (!result.trouble)
         result.replies = m_replies.last(1);
+    // libcurl goes back to the login directory by the name that PWD gave; without one, only a new login does.
+    const char* entry_path = nullptr;
+    curl_easy_getinfo(m_curl, CURLINFO_FTP_ENTRY_PATH, &entry_path);
+    if (entry_path == nullptr)
+        forget_connection();
     return result;
 }
 
@@ -253,6 +259,7 @@ FtpTrouble FtpConnection::trouble_of(CURLcode code) const {
     const int reply = m_replies.last_code();
     FtpTrouble trouble;
     trouble.failure = failure_of_exchange(code, reply, phase);
+    trouble.refused_directory = code == CURLE_REMOTE_ACCESS_DENIED && reply >= 500;
     const std::string curl_text = m_curl_text[0] != '\0' ? m_curl_text : curl_easy_strerror(code);
     std::string text = curl_text;
     if (reply >= 400 && (reply == 421 || !is_broken_connection(code, reply))) {
@@ -292,6 +299,8 @@ std::size_t FtpConnection::on_read(char* bytes, std::size_t size, std::size_t co
 
 std::size_t FtpConnection::on_write(char* bytes, std::size_t size, std::size_t count, void* self) {
     auto& connection = *static_cast<FtpConnection*>(self);
+    if (connection.m_thrown) // by on_raw_bytes(), which cannot end the transfer
+        return 0;
     try {
         connection.m_moved_payload = true;
         if (connection.m_sink != nullptr)
@@ -301,6 +310,19 @@ std::size_t FtpConnection::on_write(char* bytes, std::size_t size, std::size_t c
         connection.m_thrown = std::current_exception();
         return size * count == 0 ? 1 : 0; // anything but the number of bytes ends the transfer
     }
+}
+
+int FtpConnection::on_raw_bytes(CURL*, curl_infotype kind, char* bytes, std::size_t size, void* self) {
+    auto& connection = *static_cast<FtpConnection*>(self);
+    if (kind != CURLINFO_DATA_IN || connection.m_raw_sink == nullptr || connection.m_thrown)
+        return 0;
+    try {
+        connection.m_moved_payload = true;
+        connection.m_raw_sink->write({bytes, size});
+    } catch (...) {
+        connection.m_thrown = std::current_exception();
+    }
+    return 0;
 }
 
 int FtpConnection::on_socket_opened(void* self, curl_socket_t socket, curlsocktype) {

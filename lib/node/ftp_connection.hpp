@@ -22,7 +22,8 @@ namespace nodespool::node {
 /// Why an exchange failed.
 struct FtpTrouble {
     Failure failure = Failure::temporary;
-    int reply = 0; ///< code of the reply that refused, 0 where none did
+    int reply = 0;                  ///< code of the reply that refused, 0 where none did
+    bool refused_directory = false; ///< what was refused is the CWD of a listing
     std::string
         text; ///< one line for the operator: the server's reply, or libcurl's words; never the password
 };
@@ -49,8 +50,9 @@ class FtpConnection {
     FtpResult upload(const std::string& path, SizedSource& source, const std::string& then);
     /// RETR, and @p then once it is through. What the sink throws comes out.
     FtpResult download(const std::string& path, Sink& sink, const std::string& then);
-    /// CWD and a listing; its only reply is the listing's last. trouble.reply 5xx: it cannot be entered.
-    FtpResult list(const std::string& directory, Sink& sink);
+    /// CWD and then @p command, a listing of the directory; its only reply is the listing's last. The sink
+    /// gets the list byte for byte as the server sends it. What the sink throws comes out.
+    FtpResult list(const std::string& directory, const std::string& command, Sink& sink);
 
   private:
     struct ListFree {
@@ -61,6 +63,7 @@ class FtpConnection {
     static std::size_t on_reply_line(char* bytes, std::size_t size, std::size_t count, void* self);
     static std::size_t on_read(char* bytes, std::size_t size, std::size_t count, void* self);
     static std::size_t on_write(char* bytes, std::size_t size, std::size_t count, void* self);
+    static int on_raw_bytes(CURL* curl, curl_infotype kind, char* bytes, std::size_t size, void* self);
     static int on_socket_opened(void* self, curl_socket_t socket, curlsocktype purpose);
     static int on_socket_closed(void* self, curl_socket_t socket);
 
@@ -80,6 +83,7 @@ class FtpConnection {
     FtpReplies m_replies;
     SizedSource* m_source = nullptr;
     Sink* m_sink = nullptr;
+    Sink* m_raw_sink = nullptr;
     /// What a Source or Sink threw: it must not pass through libcurl's frames.
     std::exception_ptr m_thrown;
     base::MonotonicTime::duration m_elapsed{};

@@ -9,12 +9,6 @@ namespace nodespool::node {
 
 namespace {
 
-struct Entry {
-    char type = '?'; ///< first letter of the mode, '?' where the line is not as ls -l writes it
-    std::uint64_t size_bytes = 0;
-    std::string_view name; ///< the whole line where the type is '?'
-};
-
 /// Takes the next blank-separated word off @p line, and the blanks after it.
 std::string_view take_word(std::string_view& line) {
     const std::size_t end = std::min(line.find(' '), line.size());
@@ -23,10 +17,23 @@ std::string_view take_word(std::string_view& line) {
     return word;
 }
 
-/// `-rw-r--r--    1 1001     1001          123 Nov 21 13:30 NAME`. One blank stands before the name, the rest
-/// is it.
-Entry parse(std::string_view line) {
-    const Entry unknown{'?', 0, line};
+template <typename Visit>
+void for_each_line(std::string_view text, Visit&& visit) {
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        std::string_view line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (line.ends_with('\r'))
+            line.remove_suffix(1);
+        if (!line.empty() && !line.starts_with("total "))
+            visit(line);
+    }
+}
+
+} // namespace
+
+LsEntry parse_ls_line(std::string_view line) {
+    const LsEntry unknown{'?', 0, line};
     std::string_view rest = line;
     const std::string_view mode = take_word(rest);
     if (mode.size() < 10 || std::string_view("-dlbcps").find(mode.front()) == std::string_view::npos)
@@ -35,7 +42,7 @@ Entry parse(std::string_view line) {
     take_word(rest); // user
     take_word(rest); // group
     const std::string_view size = take_word(rest);
-    Entry entry{mode.front(), 0, {}};
+    LsEntry entry{mode.front(), 0, {}};
     const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), entry.size_bytes);
     if (error != std::errc() || end != size.data() + size.size())
         return unknown;
@@ -52,36 +59,21 @@ Entry parse(std::string_view line) {
     return entry;
 }
 
-template <typename Visit>
-void for_each_line(std::string_view text, Visit&& visit) {
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (line.ends_with('\r'))
-            line.remove_suffix(1);
-        if (!line.empty() && !line.starts_with("total "))
-            visit(line);
-    }
-}
-
-bool has_word_cut_off(std::string_view reply) {
+bool says_cut_off(std::string_view reply) {
     std::string lower(reply);
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char byte) { return static_cast<char>(std::tolower(byte)); });
     return lower.find("truncat") != std::string::npos; // pure-ftpd: "226-Output truncated to 10000 matches"
 }
 
-} // namespace
-
 FtpListing::FtpListing(std::string text, std::string_view reply)
     : m_text(std::move(text)),
-      m_is_cut_off(has_word_cut_off(reply)) {}
+      m_is_cut_off(says_cut_off(reply)) {}
 
 bool FtpListing::may_hold(std::string_view name) const {
     bool found = false;
     for_each_line(m_text, [&](std::string_view line) {
-        const Entry entry = parse(line);
+        const LsEntry entry = parse_ls_line(line);
         found =
             found || entry.name == name || (entry.type == '?' && line.find(name) != std::string_view::npos);
     });
@@ -91,7 +83,7 @@ bool FtpListing::may_hold(std::string_view name) const {
 std::optional<std::uint64_t> FtpListing::size_of(std::string_view name) const {
     std::optional<std::uint64_t> size;
     for_each_line(m_text, [&](std::string_view line) {
-        if (const Entry entry = parse(line); entry.type == '-' && entry.name == name)
+        if (const LsEntry entry = parse_ls_line(line); entry.type == '-' && entry.name == name)
             size = entry.size_bytes;
     });
     return size;
@@ -103,7 +95,7 @@ bool FtpListing::would_show(std::string_view name) const {
     bool has_entry = false;
     bool has_dot = false;
     for_each_line(m_text, [&](std::string_view line) {
-        const Entry entry = parse(line);
+        const LsEntry entry = parse_ls_line(line);
         has_entry = has_entry || entry.type != '?';
         has_dot = has_dot || entry.name == ".";
     });

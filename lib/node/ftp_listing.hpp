@@ -8,6 +8,20 @@
 
 namespace nodespool::node {
 
+/// One line of ls -l.
+struct LsEntry {
+    char type = '?'; ///< first letter of the mode, '?' where the line is not as ls -l writes it
+    std::uint64_t size_bytes = 0;
+    std::string_view name; ///< the whole line where the type is '?'
+};
+
+/// `-rw-r--r--    1 1001     1001          123 Nov 21 13:30 NAME`. One blank stands before the name, the rest
+/// is it.
+LsEntry parse_ls_line(std::string_view line);
+
+/// Does the reply to a listing say that the server cut it off? Some call that a success (pure-ftpd).
+bool says_cut_off(std::string_view reply);
+
 /// The answer to LIST. RFC 959 §4.1.3 leaves its form to the server, so this reads carefully: a line of
 /// unknown form never makes a name absent.
 class FtpListing {

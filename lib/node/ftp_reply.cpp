@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <utility>
 
 namespace nodespool::node {
 
@@ -11,6 +12,8 @@ namespace {
 
 // A banner may be long; what an operator needs of a reply is short.
 constexpr std::size_t k_longest_text = 600;
+constexpr std::size_t k_most_lines = 100;
+constexpr std::size_t k_longest_line = 500;
 
 bool is_digit(char byte) {
     return byte >= '0' && byte <= '9';
@@ -38,6 +41,7 @@ std::optional<std::uint64_t> size_from(const FtpReply& reply) {
 void FtpReplies::clear() {
     m_replies.clear();
     m_open_text.clear();
+    m_open_lines.clear();
 }
 
 void FtpReplies::add_line(std::string_view line) {
@@ -52,10 +56,14 @@ void FtpReplies::add_line(std::string_view line) {
         m_open_text = text;
     else if (m_open_text.size() < k_longest_text)
         m_open_text += (m_open_text.empty() ? std::string(line.substr(0, 3)) + ' ' : " ") + std::string(text);
-    if (!is_last)
+    if (!is_last) {
+        if (m_open_lines.size() < k_most_lines)
+            m_open_lines.emplace_back(line.substr(0, k_longest_line));
         return;
+    }
     m_open_text.resize(std::min(m_open_text.size(), k_longest_text));
-    m_replies.push_back({(line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'), m_open_text});
+    m_replies.push_back({(line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'), m_open_text,
+                         std::exchange(m_open_lines, {})});
     m_open_text.clear();
 }
 

@@ -9,10 +9,13 @@
 
 namespace nodespool::node {
 
-/// One whole reply. The text is all of its lines on one line, the last one last: "550 No such file".
+/// One whole reply.
 struct FtpReply {
     int code = 0;
+    /// All of its lines on one line, the last one last, cut where it is long: "550 No such file".
     std::string text;
+    /// The lines before the last one, as they came; the first ones where they are many.
+    std::vector<std::string> lines_before{};
 
     [[nodiscard]] bool is_success() const { return code >= 200 && code < 300; }
     [[nodiscard]] bool is_refusal() const { return code >= 500 && code < 600; }
@@ -44,6 +47,7 @@ class FtpReplies {
   private:
     std::vector<FtpReply> m_replies;
     std::string m_open_text;
+    std::vector<std::string> m_open_lines;
 };
 
 } // namespace nodespool::node

@@ -1,8 +1,9 @@
-// Put, get, remove and size in terms of FTP commands.
+// Put, get, remove, size and features in terms of FTP commands.
 #include "node/ftp_session.hpp"
 
 #include "base/path_name.hpp"
 #include "node/ftp_errors.hpp"
+#include "node/ftp_lister.hpp"
 #include "node/ftp_listing.hpp"
 #include "node/remote_name.hpp"
 
@@ -186,13 +187,33 @@ std::optional<std::uint64_t> FtpSession::size(const std::string& name) {
     return found->size_bytes;
 }
 
+void FtpSession::list(const ListVisitor& visit, Times times) {
+    FtpLister(m_node, m_root, m_connection, visit, times).run();
+}
+
+std::vector<std::string> FtpSession::features() {
+    const std::string what = "what it can do";
+    const Action action{m_node, "ask", what};
+    const FtpReply reply = action.check(m_connection.send({"FEAT"})).at(0);
+    if (!reply.is_success() && !reply.is_refusal())
+        action.fail(reply);
+    std::vector<std::string> features;
+    for (const std::string& line : reply.lines_before) {
+        // RFC 2389 §3.2: a feature's line begins with a blank; the one before them with the code.
+        const std::size_t begin = line.find_first_not_of(' ');
+        if (reply.is_success() && begin != 0 && begin != std::string::npos)
+            features.push_back(base::printable(line.substr(begin)));
+    }
+    return features;
+}
+
 std::optional<FtpSession::Found> FtpSession::look(const std::string& name, const Action& action) {
     std::string sought = name;
     for (;;) {
         const std::string parent(base::parent_of(sought));
         const std::string leaf(base::name_of(sought));
         TextSink text;
-        const FtpResult result = m_connection.list(path_of(parent), text);
+        const FtpResult result = m_connection.list(path_of(parent), "LIST -a", text);
         if (result.trouble && result.trouble->reply >= 500) {
             if (parent.empty())
                 action.fail(Failure::node_down, "the node's directory cannot be entered (is it mounted?): " +
@@ -219,7 +240,7 @@ void FtpSession::require_root(const Action& action) {
     if (m_root.empty())
         return; // where the login itself ends
     NoSink nowhere;
-    const FtpResult result = m_connection.list(m_root, nowhere);
+    const FtpResult result = m_connection.list(m_root, "LIST -a", nowhere);
     if (result.trouble && result.trouble->reply >= 500)
         action.fail(Failure::node_down, "the node's directory " + m_root +
                                             " cannot be entered (is it mounted?): " + result.trouble->text);

@@ -14,6 +14,8 @@ class FtpSession : public Session {
     void get(const std::string& name, Sink& sink) override;
     Removal remove(const std::string& name) override;
     std::optional<std::uint64_t> size(const std::string& name) override;
+    void list(const ListVisitor& visit, Times times) override;
+    std::vector<std::string> features() override;
 
   private:
     struct Action;

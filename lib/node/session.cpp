@@ -13,7 +13,7 @@ std::unique_ptr<Session> make_session(const NodeConfig& config, Interrupt interr
     case Scheme::ftp:
         return std::make_unique<FtpSession>(config, std::move(url), std::move(interrupt));
     case Scheme::file:
-        return std::make_unique<FileSession>(config.name, url.directory);
+        return std::make_unique<FileSession>(config.name, url.directory, std::move(interrupt));
     }
     throw base::Error(base::ErrorClass::bug, "internal error: a URL scheme without a session");
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/timestamp.hpp"
 #include "node/config.hpp"
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nodespool::node {
 
@@ -67,6 +69,21 @@ class Sink {
 
 enum class Removal { removed, was_absent };
 
+/// A regular file that a node holds, whoever put it there.
+struct ListedFile {
+    std::string name; ///< raw, relative to the node's root; it may be one that the other calls refuse
+    std::optional<std::uint64_t> size_bytes; ///< nullopt: the node does not tell
+    std::optional<base::Timestamp> mtime;    ///< the node's own time of it; nullopt: it does not tell
+};
+
+using ListVisitor = std::function<void(const ListedFile&)>;
+
+/// What a list costs: a server may tell times only file by file, a round trip each.
+enum class Times {
+    as_listed, ///< what comes with the list itself
+    exact      ///< of every file that the node can tell it of
+};
+
 /// Asked about once a second while a session waits for its node; true: break off, by throwing Interrupted.
 using Interrupt = std::function<bool()>;
 struct Interrupted {};
@@ -94,6 +111,16 @@ class Session {
     virtual Removal remove(const std::string& name) = 0;
     /// Size in bytes; nullopt only when the node says for certain that there is no such file.
     virtual std::optional<std::uint64_t> size(const std::string& name) = 0;
+
+    /// Calls @p visit for every regular file below the node's root, in no particular order, as the list
+    /// comes in: memory does not grow with it. Files that come or go meanwhile may be in it or not. When it
+    /// returns, the list was complete; where it may not have been (it broke off, a directory could not be
+    /// read or went away, the server cut it short), it throws NodeError, after perhaps many files. What
+    /// @p visit throws comes out unchanged; @p visit must not use the session.
+    virtual void list(const ListVisitor& visit, Times times = Times::as_listed) = 0;
+    /// What the node says it can do, a line each, for people: an FTP server's FEAT lines, a directory's file
+    /// system and space. Empty where it says nothing.
+    virtual std::vector<std::string> features() = 0;
 };
 
 /// Opens nothing yet: the first call on the session connects.

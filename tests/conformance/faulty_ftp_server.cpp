@@ -76,7 +76,7 @@ struct FaultyFtpServer::State {
     bool reply(const std::string& verb, const std::string& usual);
     bool open_data_port(const std::string& verb);
     bool take_upload();
-    bool send_listing();
+    bool send_listing(const std::string& text);
     int accept_on(int fd);
     void drop(int& fd);
 };
@@ -157,8 +157,17 @@ bool FaultyFtpServer::State::answer(const std::string& command) {
         const std::string text = next_reply(verb);
         return text == k_usual ? take_upload() : say(text);
     }
+    if (const auto exact = script.exact_replies.find(command); exact != script.exact_replies.end())
+        return say(exact->second);
+    const std::string scripted = verb == "LIST" || verb == "MLSD" || verb == "NLST" ? next_reply(verb) : "";
+    if (!scripted.empty() && scripted != k_usual)
+        return say(scripted);
     if (verb == "LIST")
-        return send_listing();
+        return send_listing(script.listing);
+    if (verb == "MLSD" && script.facts)
+        return send_listing(*script.facts);
+    if (verb == "NLST" && script.names)
+        return send_listing(*script.names);
     if (verb == "SIZE") {
         const bool goes_on = reply(verb, "213 " + std::to_string(received_bytes) + "\r\n");
         return goes_on && !(script.parting_words && reply("", *script.parting_words));
@@ -202,10 +211,18 @@ bool FaultyFtpServer::State::take_upload() {
     return is_cut ? reply("CUT", "452 no space left\r\n") : reply("226", "226 got it\r\n");
 }
 
-bool FaultyFtpServer::State::send_listing() {
+bool FaultyFtpServer::State::send_listing(const std::string& text) {
     reply("150", "150 here it comes\r\n");
     int data = accept_on(data_listener);
-    ::send(data, script.listing.data(), script.listing.size(), MSG_NOSIGNAL);
+    for (std::size_t sent = 0; sent < text.size();) {
+        const ssize_t count = ::send(data, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+        if (count <= 0)
+            break;
+        sent += static_cast<std::size_t>(count);
+    }
+    const linger at_once{1, 0};
+    if (script.resets_lists)
+        ::setsockopt(data, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     drop(data);
     return reply("LISTED", "226 that was it\r\n");
 }

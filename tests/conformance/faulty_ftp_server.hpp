@@ -23,6 +23,13 @@ struct FtpScript {
     std::uint64_t cut_after_bytes = UINT64_MAX;
     /// What LIST sends over the data connection.
     std::string listing{};
+    /// What MLSD and NLST send; nullopt: the server does not have the command.
+    std::optional<std::string> facts{};
+    std::optional<std::string> names{};
+    /// Replies to whole commands ("SIZE a b", "CWD dir"), before any to their verbs.
+    std::map<std::string, std::string> exact_replies{};
+    /// A listing ends by resetting the data connection instead of closing it.
+    bool resets_lists = false;
     /// EPSV and PASV name a port where nobody listens.
     bool dead_data_port = false;
     /// Said before it hangs up after each acknowledged upload's SIZE, as servers do whose patience with idle

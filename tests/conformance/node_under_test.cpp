@@ -13,10 +13,10 @@ namespace nodespool::node::test {
 
 namespace {
 
-std::string environment(const char* variable) {
-    const char* value = std::getenv(variable);
+std::string environment(const std::string& variable) {
+    const char* value = std::getenv(variable.c_str());
     if (value == nullptr || *value == '\0')
-        throw std::runtime_error(std::string(variable) + " is not set: the suite needs a running FTP server");
+        throw std::runtime_error(variable + " is not set: the suite needs a running FTP server");
     return value;
 }
 
@@ -77,10 +77,10 @@ FileNode::~FileNode() {
     std::filesystem::remove_all(m_root, ignored);
 }
 
-FtpNode::FtpNode() {
+FtpNode::FtpNode(const std::string& server) {
     m_config.name = "ftp";
-    parse_node_url(environment("NODESPOOL_TEST_FTP_URL"), m_config);
-    m_root = environment("NODESPOOL_TEST_FTP_ROOT");
+    parse_node_url(environment("NODESPOOL_TEST_" + server + "_URL"), m_config);
+    m_root = environment("NODESPOOL_TEST_" + server + "_ROOT");
 }
 
 } // namespace nodespool::node::test

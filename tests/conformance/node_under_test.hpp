@@ -97,7 +97,20 @@ class FileNode : public NodeUnderTest {
 /// nothing.
 class FtpNode : public NodeUnderTest {
   public:
-    FtpNode();
+    /// @param server  as in the names of the environment's variables: NODESPOOL_TEST_SERVER_URL
+    explicit FtpNode(const std::string& server = "FTP");
+};
+
+/// Has MLSD, which the one before does not have.
+class PureFtpdNode : public FtpNode {
+  public:
+    PureFtpdNode() : FtpNode("PURE_FTPD") {}
+};
+
+/// Cuts off lists after 10 entries.
+class ShortFtpdNode : public FtpNode {
+  public:
+    ShortFtpdNode() : FtpNode("SHORT_FTPD") {}
 };
 
 /// Runs @p call and returns the NodeError that it throws; fails the test where it throws none.

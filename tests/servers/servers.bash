@@ -4,8 +4,11 @@
 #
 #   start_vsftpd DIR                       DIR/root is what the node holds, DIR/vsftpd.log its log of FTP commands
 #   start_pure_ftpd DIR ROOT HOOK [FLAG…]  serves ROOT; HOOK runs after each upload, with its absolute path
+#   start_pure_ftpd_node DIR [FLAG…]       as a node server: serves DIR/root, without a hook, as many as you like
 #   stop_server DIR                        as a crash would: kill -9 of all its processes; DIR stays
-#   freeze_server DIR                      it accepts connections and never answers again, until stop_server
+#   freeze_server DIR                      it accepts connections and never answers, until thaw_server or stop_server
+#   thaw_server DIR                        it goes on where freeze_server stopped it
+#   kill_sessions DIR                      kill -9 of every client's session; the server stays and takes new ones
 #   server_is_idle DIR                     no client is connected
 #   server_url DIR                         ftp://USER:PASSWORD@127.0.0.x:PORT/
 #   server_address DIR                     127.0.0.x PORT
@@ -183,6 +186,36 @@ freeze_server() { # DIR
     done
 }
 
+# The server and all its sessions.
+servers_tree() { # PROCESS
+    local child
+    echo "$1"
+    for child in $(pgrep -P "$1"); do
+        servers_tree "$child"
+    done
+}
+
+thaw_server() { # DIR
+    local file server
+    for file in "$1"/*.guard; do
+        for server in $(servers_process "$1" "$(basename "$file" .guard)"); do
+            # shellcheck disable=SC2046  # a word a process
+            kill -CONT $(servers_tree "$server")
+        done
+    done
+}
+
+kill_sessions() { # DIR
+    local file server session
+    for file in "$1"/*.guard; do
+        for server in $(servers_process "$1" "$(basename "$file" .guard)"); do
+            for session in $(pgrep -P "$server"); do
+                kill_tree "$session" || return
+            done
+        done
+    done
+}
+
 # No client is connected.
 server_is_idle() { # DIR
     local file server
@@ -248,22 +281,46 @@ CONF
 
 # --- pure-ftpd -------------------------------------------------------------------------------------------------------
 
+# The line is written here, because `pure-pw useradd` picks a hash that makes each login take seconds.
+servers_write_pure_ftpd_users() { # DIR ROOT
+    (umask 077 && printf '%s:%s:%s:%s::%s/./::::::::::::\n' "$servers_user" \
+        "$(openssl passwd -6 -stdin <"$servers_home/password")" "$(id -u "$servers_user")" "$(id -g "$servers_user")" \
+        "$2" >"$1/users")
+    "$servers_cache/pure-ftpd/usr/bin/pure-pw" mkdb "$1/users.pdb" -f "$1/users"
+}
+
+start_pure_ftpd_node() { # DIR [FLAG...]
+    local dir address port address_lock status
+    servers_need_user && servers_need_pure_ftpd || return
+    mkdir -p "$1/root" && dir=$(cd -- "$1" && pwd) || return
+    shift
+    chmod 755 "$dir"
+    chown "$servers_user:$servers_user" "$dir/root"
+    servers_need_reachable "$dir/root" || return
+    servers_reserve_address "$dir" || return
+    read -r address port <"$dir/address"
+    servers_write_pure_ftpd_users "$dir" "$dir/root" || return
+    servers_spawn "$dir" pure-ftpd "$servers_cache/pure-ftpd/usr/sbin/pure-ftpd" -4 -S "$address,$port" \
+        -l "puredb:$dir/users.pdb" -A -E -H -c 100 -C 100 -u 1 -I 15 -g "$dir/pure-ftpd.self" "$@"
+    exec {address_lock}>&-
+    servers_wait_until_up "$dir" pure-ftpd
+    status=$?
+    [ $status = 0 ] || stop_server "$dir"
+    return $status
+}
+
 # One at a time on a machine, because the pipe to pure-uploadscript has a fixed name; a second caller waits.
 start_pure_ftpd() { # DIR ROOT HOOK [FLAG...]
-    local dir root hook=$3 uid gid address port address_lock upload_lock status
+    local dir root hook=$3 address port address_lock upload_lock status
     servers_need_user && servers_need_pure_ftpd || return
     mkdir -p "$1" "$2" && dir=$(cd -- "$1" && pwd) && root=$(cd -- "$2" && pwd) || return
     shift 3
     servers_need_reachable "$root" || return
-    uid=$(id -u "$servers_user") gid=$(id -g "$servers_user")
     exec {upload_lock}>"$servers_locks/pure-ftpd"
     flock -w 900 "$upload_lock" || servers_fail "another upload server is running" || return
     servers_reserve_address "$dir" || return
     read -r address port <"$dir/address"
-    # The line is written here, because `pure-pw useradd` picks a hash that makes each login take seconds.
-    (umask 077 && printf '%s:%s:%s:%s::%s/./::::::::::::\n' "$servers_user" \
-        "$(openssl passwd -6 -stdin <"$servers_home/password")" "$uid" "$gid" "$root" >"$dir/users")
-    "$servers_cache/pure-ftpd/usr/bin/pure-pw" mkdb "$dir/users.pdb" -f "$dir/users" || return
+    servers_write_pure_ftpd_users "$dir" "$root" || return
     rm -f "$servers_upload_pipe"
     # -A chroot, -E no anonymous logins, -H no name look-ups, -o feeds pure-uploadscript
     servers_spawn "$dir" pure-ftpd "$servers_cache/pure-ftpd/usr/sbin/pure-ftpd" -4 -S "$address,$port" \
