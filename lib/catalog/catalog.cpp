@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 #include "base/path_name.hpp"
+#include "base/unique_name.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,9 +16,9 @@ namespace nodespool::catalog {
 
 namespace {
 
-constexpr std::size_t k_max_link_bytes = 16U << 20U;
 constexpr mode_t k_directory_mode = 0777; // narrowed by the umask
 constexpr mode_t k_file_mode = 0666;
+constexpr int k_most_tries = 100; // against directories that are removed as fast as they are made
 
 std::string made_directories(const std::string& cluster_root) {
     try {
@@ -27,11 +28,6 @@ std::string made_directories(const std::string& cluster_root) {
         throw base::Error(base::ErrorClass::cannot_create, error.what());
     }
     return cluster_root;
-}
-
-base::Fd open_if_there(const std::string& path) {
-    auto fd = base::try_open_at(base::k_cwd, path, O_RDONLY | O_DIRECTORY);
-    return fd ? std::move(*fd) : base::Fd();
 }
 
 bool is_empty_directory(int dir_fd, const std::string& path) {
@@ -50,9 +46,9 @@ std::string directory_or_dot(const std::string& directory) {
 
 Catalog::Catalog(ReadOnly /*tag*/, const std::string& cluster_root)
     : m_path(cluster_root + "/.links"),
-      m_dir(open_if_there(m_path)),
-      m_temporaries(open_if_there(m_path + "/.tmp")),
-      m_locks(open_if_there(m_path + "/.lock")) {}
+      m_dir(base::open_directory_if_there(m_path)),
+      m_temporaries(base::open_directory_if_there(m_path + "/.tmp")),
+      m_locks(base::open_directory_if_there(m_path + "/.lock")) {}
 
 Catalog::Catalog(const std::string& cluster_root) : Catalog(ReadOnly{}, made_directories(cluster_root)) {}
 
@@ -66,7 +62,7 @@ std::optional<Link> Catalog::read(const std::string& path) const {
     const std::optional<base::Fd> fd = base::try_open_regular(m_dir.get(), path);
     if (!fd)
         return std::nullopt;
-    Link link = parse_link(base::read_whole(fd->get(), k_max_link_bytes, link_path(path)), link_path(path));
+    Link link = read_link(fd->get(), link_path(path));
     if (link.path != path)
         throw base::Error(base::ErrorClass::bad_input,
                           fmt::format("{}:1: found the path {}, expected {}", link_path(path),
@@ -95,6 +91,12 @@ void Catalog::clear_abandoned() const {
     base::clear_abandoned(m_temporaries.get(), m_path + "/.tmp");
 }
 
+bool Catalog::is_durable(const std::string& directory, const DurableDirectory& as_it_is) const {
+    const std::scoped_lock lock(m_mutex);
+    const auto known = m_durable.find(directory);
+    return known != m_durable.end() && known->second == as_it_is;
+}
+
 LinkBatch::LinkBatch(const Catalog& catalog, const std::vector<std::string>& paths) : m_catalog(&catalog) {
     std::set<unsigned> numbers;
     for (const std::string& path : paths)
@@ -108,32 +110,60 @@ LinkBatch::LinkBatch(const Catalog& catalog, const std::vector<std::string>& pat
 }
 
 void LinkBatch::replace(const Link& link) {
-    const std::string directory(base::parent_of(link.path));
     const std::optional<base::FileStatus> there = base::status_at(m_catalog->m_dir.get(), link.path);
     if (there && there->type == base::FileType::directory) // empty by now, or the rename below will refuse it
         base::remove_directory_at(m_catalog->m_dir.get(), link.path);
-    base::make_directories_durably(m_catalog->m_dir.get(), directory, k_directory_mode);
+    make_directory_of(link.path);
     base::StagedFile staged(m_catalog->m_temporaries.get(), "link", k_file_mode);
     staged.append(format_link(link));
     staged.start_writing();
+    m_moves.erase(link.path);
     m_staged.erase(link.path);
     m_staged.emplace(link.path, std::move(staged));
-    sync_later(link.path);
+    m_directories.emplace(base::parent_of(link.path));
 }
 
 void LinkBatch::rely_on(const std::string& path) {
-    sync_later(path);
+    m_directories.emplace(base::parent_of(path));
 }
 
-/// The link's directory, and its parents as long as they may be new: a run that was killed may have made them
-/// and not synced.
-void LinkBatch::sync_later(const std::string& path) {
-    const std::scoped_lock lock(m_catalog->m_mutex);
-    std::string directory(base::parent_of(path));
-    m_directories.insert(directory);
-    while (!directory.empty() && !m_catalog->m_durable.contains(directory)) {
-        directory = base::parent_of(directory);
-        m_directories.insert(directory);
+void LinkBatch::move_to_deleted(const std::string& path, const Deleted& deleted) {
+    m_staged.erase(path);
+    m_moves.insert_or_assign(path, &deleted);
+}
+
+/// delete may remove a directory that is empty between any two of the calls: then again from the start.
+void LinkBatch::make_directory_of(const std::string& path) const {
+    for (int tries = 0;; ++tries) {
+        try {
+            base::make_directories_durably(m_catalog->m_dir.get(), std::string(base::parent_of(path)),
+                                           k_directory_mode);
+            return;
+        } catch (const base::SystemError& error) {
+            if (error.code() != ENOENT || tries == k_most_tries)
+                throw;
+        }
+    }
+}
+
+/// Between replace() and this, delete may have removed the link's directory, empty as it was.
+void LinkBatch::put_in_place(const std::string& path, base::StagedFile& staged) const {
+    for (int tries = 0;; ++tries) {
+        try {
+            staged.rename_to(m_catalog->m_dir.get(), path, base::Replace::yes);
+            return;
+        } catch (const base::SystemError& error) {
+            if (error.code() != ENOENT || tries == k_most_tries)
+                throw;
+        }
+        make_directory_of(path);
+    }
+}
+
+/// One rename: the link is in one of the two directories at every moment.
+void LinkBatch::move(const std::string& path, const Deleted& deleted) const {
+    while (!base::rename_no_replace(m_catalog->m_dir.get(), path, deleted.m_dir.get(),
+                                    base::unique_name(*deleted.m_clock))) {
     }
 }
 
@@ -141,16 +171,69 @@ void LinkBatch::commit() {
     for (auto& [path, staged] : m_staged)
         staged.sync();
     for (auto& [path, staged] : m_staged)
-        staged.rename_to(m_catalog->m_dir.get(), path, base::Replace::yes);
+        put_in_place(path, staged);
     m_staged.clear();
+    std::set<const Deleted*> moved_to;
+    std::set<std::string> moved_from;
+    for (const auto& [path, deleted] : m_moves) {
+        move(path, *deleted);
+        moved_to.insert(deleted);
+        moved_from.emplace(base::parent_of(path));
+    }
+    m_moves.clear();
+    // The new name first: where a file system writes the two directories apart, a power cut between them
+    // leaves a link too many, not a link lost. (Those with a journal write a rename in one piece.)
+    for (const Deleted* deleted : moved_to)
+        deleted->sync();
+    sync_directories();
+    for (const std::string& directory : moved_from)
+        if (!m_directories.contains(directory))
+            sync_what_is_left_of(directory);
+    m_directories.clear();
+}
+
+void LinkBatch::sync(const std::string& directory) const {
+    const base::Fd fd =
+        base::open_at(m_catalog->m_dir.get(), directory_or_dot(directory), O_RDONLY | O_DIRECTORY);
+    base::sync_directory(fd.get(), m_catalog->link_path(directory));
+}
+
+/// A directory that a link was moved out of; another delete may have removed it by now, empty as it is.
+void LinkBatch::sync_what_is_left_of(std::string directory) const {
+    for (;; directory = base::parent_of(directory)) {
+        const auto fd =
+            base::try_open_at(m_catalog->m_dir.get(), directory_or_dot(directory), O_RDONLY | O_DIRECTORY);
+        if (fd)
+            base::sync_directory(fd->get(), m_catalog->link_path(directory));
+        if (fd || directory.empty())
+            return;
+    }
+}
+
+/// The directories of new links, and their parents as long as they may be new: a run that was killed may have
+/// made them and not synced.
+void LinkBatch::sync_directories() {
+    std::set<std::string> synced;
+    std::map<std::string, Catalog::DurableDirectory> now_durable;
     for (const std::string& directory : m_directories) {
-        const base::Fd fd =
-            base::open_at(m_catalog->m_dir.get(), directory_or_dot(directory), O_RDONLY | O_DIRECTORY);
-        base::sync_directory(fd.get(), m_catalog->link_path(directory));
+        if (synced.insert(directory).second)
+            sync(directory);
+        for (std::string path = directory; !path.empty() && !now_durable.contains(path);) {
+            const auto status = base::status_at(m_catalog->m_dir.get(), path);
+            const Catalog::DurableDirectory current =
+                status ? Catalog::DurableDirectory{status->inode, status->btime}
+                       : Catalog::DurableDirectory{};
+            if (m_catalog->is_durable(path, current))
+                break;
+            now_durable.emplace(path, current);
+            path = base::parent_of(path);
+            if (synced.insert(path).second)
+                sync(path);
+        }
     }
     const std::scoped_lock lock(m_catalog->m_mutex);
-    m_catalog->m_durable.merge(m_directories);
-    m_directories.clear();
+    for (const auto& [path, directory] : now_durable)
+        m_catalog->m_durable[path] = directory;
 }
 
 } // namespace nodespool::catalog

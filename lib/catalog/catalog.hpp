@@ -3,7 +3,11 @@
 
 #include "base/fd.hpp"
 #include "base/staged_file.hpp"
+#include "base/timestamp.hpp"
+#include "catalog/deleted.hpp"
 #include "catalog/link.hpp"
+
+#include <sys/types.h>
 
 #include <map>
 #include <mutex>
@@ -35,6 +39,8 @@ class Catalog {
     void clear_abandoned() const;
 
     [[nodiscard]] const std::string& path() const { return m_path; }
+    /// Of `.links/`; -1 where it is missing.
+    [[nodiscard]] int dir_fd() const { return m_dir.get(); }
 
   private:
     friend class LinkBatch;
@@ -42,13 +48,21 @@ class Catalog {
     Catalog(ReadOnly tag, const std::string& cluster_root);
     [[nodiscard]] std::string link_path(const std::string& path) const { return m_path + "/" + path; }
 
+    /// A directory as it was when this process had synced its entry in its parent, and so on up to the top.
+    /// One of the same name that was made since, after delete removed the first, is another one.
+    struct DurableDirectory {
+        ino_t inode = 0;
+        base::Timestamp btime;
+        bool operator==(const DurableDirectory&) const = default;
+    };
+    [[nodiscard]] bool is_durable(const std::string& directory, const DurableDirectory& as_it_is) const;
+
     std::string m_path;
     base::Fd m_dir;
     base::Fd m_temporaries;
     base::Fd m_locks;
     mutable std::mutex m_mutex;
-    mutable std::set<std::string>
-        m_durable; ///< directories whose own entries this process has synced, up to the top
+    mutable std::map<std::string, DurableDirectory> m_durable; ///< by path below `.links/`
 };
 
 /// Several links under lock at once, so that their replacements become durable together. The locks (256
@@ -68,17 +82,28 @@ class LinkBatch {
     /// The link is as wanted already, but may have been renamed into place by a process that died before it
     /// was durable: commit() syncs its directory too.
     void rely_on(const std::string& path);
+    /// Stages the move of the link file, as it stands, into @p deleted, which must live until commit(). The
+    /// link must be there.
+    void move_to_deleted(const std::string& path, const Deleted& deleted);
 
-    /// All staged links are durable after this. When it throws, each link is either the old or the new one.
+    /// All staged links and moves are durable after this. When it throws, each link is either the old or the
+    /// new one, and each that was to be moved is in the catalogue or among the deleted: never in both, never
+    /// in neither.
     void commit();
 
   private:
-    void sync_later(const std::string& path);
+    void make_directory_of(const std::string& path) const;
+    void put_in_place(const std::string& path, base::StagedFile& staged) const;
+    void move(const std::string& path, const Deleted& deleted) const;
+    void sync(const std::string& directory) const;
+    void sync_what_is_left_of(std::string directory) const;
+    void sync_directories();
 
     const Catalog* m_catalog;
     std::vector<base::Fd> m_locks;
     std::map<std::string, base::StagedFile> m_staged; ///< by cluster path
-    std::set<std::string> m_directories;              ///< to sync: relative to `.links/`, "" is itself
+    std::map<std::string, const Deleted*> m_moves;    ///< by cluster path
+    std::set<std::string> m_directories; ///< of new entries, to sync: relative to `.links/`, "" is itself
 };
 
 } // namespace nodespool::catalog

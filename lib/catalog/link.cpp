@@ -2,6 +2,7 @@
 #include "catalog/link.hpp"
 
 #include "base/error.hpp"
+#include "base/file_system.hpp"
 #include "base/path_name.hpp"
 
 #include <fmt/format.h>
@@ -125,6 +126,11 @@ bool Link::has_copy(const Copy& copy) const {
 
 Link parse_link(std::string_view text, const std::string& file_for_errors) {
     return LinkParser(text, file_for_errors).parse();
+}
+
+Link read_link(int fd, const std::string& file_for_errors) {
+    constexpr std::size_t k_max_link_bytes = 16U << 20U;
+    return parse_link(base::read_whole(fd, k_max_link_bytes, file_for_errors), file_for_errors);
 }
 
 std::string format_link(const Link& link) {

@@ -52,6 +52,9 @@ struct Link {
 /// malformed
 Link parse_link(std::string_view text, const std::string& file_for_errors);
 
+/// The same, of an open link file.
+Link read_link(int fd, const std::string& file_for_errors);
+
 std::string format_link(const Link& link);
 
 } // namespace nodespool::catalog
