@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -62,6 +63,10 @@ base::Timestamp ClaimedFile::queued_at() const {
 bool ClaimedFile::means_this_file(const std::string& name) const {
     const std::optional<base::FileStatus> named = base::status_at(m_spool->fd(), name);
     return named && named->is_same_file(m_status);
+}
+
+std::string ClaimedFile::line_id(const LineMark& mark) const {
+    return fmt::format("{}-{}-{}", m_status.inode, base::format_time(m_status.btime), mark.offset);
 }
 
 std::optional<RawLine> ClaimedFile::next() {

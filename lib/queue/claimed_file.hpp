@@ -48,6 +48,10 @@ class ClaimedFile {
     /// time.
     [[nodiscard]] base::Timestamp queued_at() const;
 
+    /// Names the line for as long as the file lives, in every process that claims it:
+    /// `INODE-BIRTHTIME-OFFSET`.
+    [[nodiscard]] std::string line_id(const LineMark& mark) const;
+
     /// The next line; nullopt at the end. A last line without a newline is
     /// given only when nobody has the file open for writing and it is 2 s old: it gets its newline first.
     std::optional<RawLine> next();

@@ -3,33 +3,31 @@
 
 #include "base/error.hpp"
 #include "queue/outbox.hpp"
-
-#include <chrono>
+#include "queue/worked_off.hpp"
 
 namespace nodespool::queue {
 
 namespace {
 
-constexpr std::chrono::milliseconds k_look_again{100};
-constexpr std::size_t k_files_at_once = 256;
+/// So many jobs become due together; what is remembered of them is in memory.
+constexpr std::size_t k_jobs_in_a_group = 65536;
 
 class Retry {
   public:
     Retry(const Spool& spool, const std::function<bool(const JobRecord&)>& wanted)
         : m_spool(&spool),
-          m_wanted(&wanted) {}
+          m_wanted(&wanted),
+          m_worked_off(spool) {}
 
     Retried run() {
         const std::vector<Keyword> all(std::begin(k_keywords), std::end(k_keywords));
         for (const std::string& name : m_spool->queue_files(all)) {
             if (const auto file = ClaimedFile::claim(*m_spool, name))
                 retry_in(file);
-            else
+            else if (base::status_at(m_spool->fd(), name))
                 ++m_retried.busy_files;
-            if (m_worked_off.size() >= k_files_at_once)
-                retire();
         }
-        retire();
+        m_worked_off.retire();
         return m_retried;
     }
 
@@ -39,6 +37,7 @@ class Retry {
         std::vector<LineMark> moved;
         std::string comment;
         bool lines_stay = false;
+        bool any_moved = false;
         const base::Timestamp now = m_spool->clock().now();
         while (const std::optional<RawLine> line = file->next()) {
             if (classify(line->text).kind == LineKind::nothing) {
@@ -55,13 +54,24 @@ class Retry {
             job->drop_attribute("not-before");
             outbox.add(*job, priority_of(file->name()), std::exchange(comment, {}));
             moved.push_back(mark_of(*line));
+            any_moved = true;
+            if (moved.size() >= k_jobs_in_a_group)
+                lines_stay = move(*file, outbox, moved) || lines_stay;
         }
+        lines_stay = move(*file, outbox, moved) || lines_stay;
+        if (any_moved && !lines_stay)
+            m_worked_off.add(file);
+    }
+
+    /// @return does one of the old lines stay, because somebody changed it?
+    bool move(ClaimedFile& file, Outbox& outbox, std::vector<LineMark>& moved) {
         outbox.commit();
+        bool lines_stay = false;
         for (const LineMark& line : moved)
-            lines_stay = file->tick(line) == Tick::let_go || lines_stay;
+            lines_stay = file.tick(line) == Tick::let_go || lines_stay;
         m_retried.jobs += moved.size();
-        if (!moved.empty() && !lines_stay && !file->left_last_line() && file->set_aside())
-            m_worked_off.push_back(file);
+        moved.clear();
+        return lines_stay;
     }
 
     [[nodiscard]] std::optional<JobRecord> deferred_job(const RawLine& line, base::Timestamp now) const {
@@ -75,18 +85,9 @@ class Retry {
         return std::nullopt;
     }
 
-    void retire() {
-        if (m_worked_off.empty())
-            return;
-        m_spool->clock().sleep_for(k_look_again);
-        for (const auto& file : m_worked_off)
-            file->retire();
-        m_worked_off.clear();
-    }
-
     const Spool* m_spool;
     const std::function<bool(const JobRecord&)>* m_wanted;
-    std::vector<std::shared_ptr<ClaimedFile>> m_worked_off;
+    WorkedOff m_worked_off;
     Retried m_retried;
 };
 

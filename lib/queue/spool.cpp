@@ -115,7 +115,10 @@ std::vector<std::string> Spool::queue_files(const std::vector<Keyword>& keywords
 }
 
 std::vector<std::string> Spool::held_files() const {
-    return sorted_names(m_held, m_path + "/held", is_queue_file);
+    const std::vector<Keyword> all(std::begin(k_keywords), std::end(k_keywords));
+    return sorted_names(m_held, m_path + "/held", [&](const std::string& name) {
+        return is_queue_file(name) || has_own_prefix(name, all);
+    });
 }
 
 std::vector<std::string> Spool::rejected_files() const {

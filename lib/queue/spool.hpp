@@ -40,7 +40,7 @@ class Spool {
     /// does not begin with a dot, and names of [A-Za-z0-9_-] that begin with one of its own prefixes
     /// (`store-`, ...).
     [[nodiscard]] std::vector<std::string> queue_files(const std::vector<Keyword>& keywords) const;
-    /// Names in `.queue/held/` and `.queue/rejected/` (`*.q`), sorted.
+    /// Names in `.queue/held/` (of queue files) and in `.queue/rejected/` (`*.q`), sorted.
     [[nodiscard]] std::vector<std::string> held_files() const;
     [[nodiscard]] std::vector<std::string> rejected_files() const;
 
@@ -52,7 +52,12 @@ class Spool {
     /// Removes temporaries of processes that died while they wrote.
     void clear_abandoned() const;
 
+    /// `.queue/rejected/` in the same manner: its files are claimed, ticked and taken away as queue files
+    /// are.
+    [[nodiscard]] Spool rejected_spool() const { return {ReadOnly{}, m_path + "/rejected", *m_clock}; }
+
     [[nodiscard]] int fd() const { return m_dir.get(); }
+    [[nodiscard]] int held_fd() const { return m_held.get(); }
     [[nodiscard]] const std::string& path() const { return m_path; }
     [[nodiscard]] const base::Clock& clock() const { return *m_clock; }
     /// `YYYYMMDD-HHMMSS.UUUUUU-HOST-PID-N.q`, never given twice by this process.

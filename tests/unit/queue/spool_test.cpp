@@ -6,7 +6,7 @@
 #include "queue/line_reader.hpp"
 #include "queue/outbox.hpp"
 #include "queue/survey.hpp"
-#include "support/temp_dir.hpp"
+#include "support/spool_fixture.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -16,30 +16,10 @@
 
 using namespace nodespool;
 using queue::ClaimedFile;
-using queue::Spool;
 using test::TempDir;
+using Fixture = test::SpoolFixture;
 
 namespace {
-
-/// Wall-clock time by hand; sleeping only notes that somebody would have.
-class ManualClock final : public base::Clock {
-  public:
-    [[nodiscard]] base::Timestamp now() const override { return time; }
-    [[nodiscard]] base::MonotonicTime monotonic() const override { return {}; }
-    void sleep_for(std::chrono::milliseconds) const override {}
-    base::Timestamp time = base::system_clock().now();
-};
-
-struct Fixture {
-    TempDir dir;
-    ManualClock clock;
-    Spool spool{dir.path(), clock};
-
-    [[nodiscard]] std::string path(const std::string& name) const { return dir / (".queue/" + name); }
-    void write(const std::string& name, const std::string& text) const { test::write_file(path(name), text); }
-    [[nodiscard]] std::string text(const std::string& name) const { return test::read_file(path(name)); }
-    [[nodiscard]] bool exists(const std::string& name) const { return std::filesystem::exists(path(name)); }
-};
 
 std::vector<std::string> lines_of(ClaimedFile& file) {
     std::vector<std::string> lines;
