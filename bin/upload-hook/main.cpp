@@ -6,23 +6,13 @@
 #include "cli/output.hpp"
 #include "cli/paths.hpp"
 #include "processor/uploads.hpp"
+#include "program/cluster.hpp"
 
 #include <cstdlib>
 
 namespace {
 
 using namespace nodespool;
-
-processor::Cluster cluster_of(const cli::Config& config) {
-    processor::Cluster cluster;
-    cluster.root = config.root;
-    cluster.files = config.files;
-    cluster.keep_local =
-        config.keep_local == cli::KeepLocal::yes ? processor::KeepLocal::yes : processor::KeepLocal::no;
-    cluster.release_at_copies = config.release_at_copies;
-    cluster.quiet = config.quiet;
-    return cluster;
-}
 
 /// pure-uploadscript sets these, and calls for uploads that were broken off as well.
 bool is_called_by_server() {
@@ -87,7 +77,7 @@ class Hook {
 
     void scan() {
         scan_uploads(
-            cluster_of(*m_config), m_files, m_spool, is_dry() ? nullptr : &m_uploads,
+            program::cluster_of(*m_config), m_files, m_spool, is_dry() ? nullptr : &m_uploads,
             {[&](const processor::Upload& upload) { m_found.push_back(upload); },
              [&](const std::string& path, processor::Skipped why) { tell_skipped(path, why, *m_status); }});
     }

@@ -16,7 +16,7 @@ enum class Condition {
     io,            ///< 74: reading, writing or locking failed on the cluster server
     cannot_create, ///< 73
     rejected,      ///< 65: lines were met that can never run
-    resubmitted,   ///< 75: jobs that could not be done now wait in the queue
+    resubmitted,   ///< 75: jobs that could not be done now wait in the queue, or a node did not answer
     usage          ///< 64
 };
 

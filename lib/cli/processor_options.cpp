@@ -26,16 +26,23 @@ Progress progress_of(const Invocation& invocation) {
 
 } // namespace
 
-void add_processor_options(po::options_description& options) {
+void add_processor_options(po::options_description& options, Transfers transfers) {
     auto add = options.add_options();
-    add(",j", po::value<std::string>()->value_name("N"), "transfers at once, 1 to 1024");
+    add(",j", po::value<std::string>()->value_name("N"), "jobs at once, 1 to 1024");
     add("follow", "stay, and start on new queue files as they come");
     add("progress", po::value<std::string>()->value_name("WHEN"),
         "a live display: auto (on a terminal), always or never");
     add("max-jobs", po::value<std::string>()->value_name("N"), "end after N jobs");
     add("only", po::value<std::string>()->value_name("GLOB"), "only files whose path matches");
-    add("limit-rate", po::value<std::string>()->value_name("RATE"),
-        "bytes per second, all transfers together; suffixes K, M, G and T");
+    if (transfers == Transfers::yes)
+        add("limit-rate", po::value<std::string>()->value_name("RATE"),
+            "bytes per second, all transfers together; suffixes K, M, G and T");
+}
+
+std::string processor_synopsis(Transfers transfers) {
+    return std::string("[-nqv] [-C DIR] [-j N] [--follow] [--json] ") +
+           (transfers == Transfers::yes ? "[--limit-rate RATE] " : "") +
+           "[--max-jobs N] [--only GLOB] [--progress WHEN]";
 }
 
 ProcessorOptions processor_options(const Invocation& invocation, const Config& config) {
@@ -49,7 +56,8 @@ ProcessorOptions processor_options(const Invocation& invocation, const Config& c
     options.only = text_of(invocation, "only");
     if (options.only && options.only->empty())
         throw_bad_option("only", *options.only, "a pattern such as 'photos/*.jpg'");
-    options.limit_bytes_per_second = bytes_of(invocation, "limit-rate");
+    if (invocation.has("limit-rate"))
+        options.limit_bytes_per_second = bytes_of(invocation, "limit-rate");
     return options;
 }
 

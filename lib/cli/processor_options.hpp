@@ -13,6 +13,8 @@
 namespace nodespool::cli {
 
 enum class Follow { no, yes };
+/// Does the processor move contents? Only then is there a rate to limit.
+enum class Transfers { no, yes };
 enum class Progress { automatic, always, never };
 
 struct ProcessorOptions {
@@ -25,7 +27,9 @@ struct ProcessorOptions {
 };
 
 /// Declares them.
-void add_processor_options(boost::program_options::options_description& options);
+void add_processor_options(boost::program_options::options_description& options, Transfers transfers);
+/// How they stand in the synopsis, with the common options that every processor takes.
+std::string processor_synopsis(Transfers transfers);
 
 /// Reads what add_processor_options() declared. @throws base::Error usage
 ProcessorOptions processor_options(const Invocation& invocation, const Config& config);

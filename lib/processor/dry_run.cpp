@@ -2,6 +2,7 @@
 #include "processor/dry_run.hpp"
 
 #include "base/file_system.hpp"
+#include "processor/node_memory.hpp"
 #include "processor/report.hpp"
 #include "queue/line_reader.hpp"
 
@@ -25,10 +26,16 @@ class DryRun {
           m_scheduler(cluster.nodes, options.lanes, spool.clock()) {
         for (const node::NodeConfig& node : cluster.nodes)
             m_node_names.insert(node.name);
-        m_scheduler.restore_cursor(saved_cursor(cluster));
+        m_scheduler.restore_cursor(saved_cursor(cluster, work));
+        m_scheduler.close_nodes(closed_by_marks(cluster, read_node_marks(cluster.root), work.use()));
     }
 
     Summary run() {
+        m_work->foretell([this](const queue::JobRecord& record, const std::string& origin) {
+            Job job;
+            job.record = record;
+            tell_of(job, {origin, record.path, {}, {}, record.size_bytes, {}});
+        });
         for (const std::string& name : m_spool->queue_files(m_own)) {
             const auto fd = base::try_open_regular(m_spool->fd(), name);
             if (!fd)
@@ -60,12 +67,17 @@ class DryRun {
             (*m_tell)(intention);
             return;
         }
-        if (m_options->only && ::fnmatch(m_options->only->c_str(), job.record.path.c_str(), 0) != 0)
+        intention.path = job.record.path;
+        intention.size_bytes = job.record.size_bytes;
+        tell_of(job, intention);
+    }
+
+    void tell_of(Job& job, Intention intention) {
+        const std::string path = job.record.cluster_path().value_or(job.record.path);
+        if (m_options->only && ::fnmatch(m_options->only->c_str(), path.c_str(), 0) != 0)
             return;
         if (m_options->max_jobs && m_looked >= *m_options->max_jobs)
             return;
-        intention.path = job.record.path;
-        intention.size_bytes = job.record.size_bytes;
         decide(job, intention);
         (*m_tell)(intention);
     }
@@ -91,9 +103,8 @@ class DryRun {
             intention.reason = m_scheduler.why_no_node(job);
             return;
         case Verdict::here:
-            intention.what = "compare";
-            intention.reason =
-                "its link file records this version: content is compared, then the local file is released";
+            intention.what = assessment.what;
+            intention.reason = assessment.outcome.reason;
             return;
         case Verdict::ended:
             ++m_summary.ended[assessment.outcome.result];

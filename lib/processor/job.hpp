@@ -58,17 +58,33 @@ struct Effect {
     virtual ~Effect() = default;
 };
 
+/// What a job needs of the nodes, as Work::assess() finds it. By node index, in the order of the
+/// configuration; a list that is empty restricts nothing.
+struct Need {
+    std::vector<bool> barred;  ///< not on these, besides those that the job's own list forbids
+    unsigned targets = 1;      ///< nodes that are held at once; fewer where fewer can be used
+    std::vector<bool> sources; ///< one of these is held besides, to read from
+};
+
 struct Job {
     queue::JobRecord record;
     std::shared_ptr<OpenFile> file;
     queue::LineMark line;
 
-    std::vector<bool> tried;  ///< by node index: failed there in this run
-    std::string last_error;   ///< of the last node tried
-    unsigned looks = 0;       ///< how often it was looked at anew
-    bool send_anyway = false; ///< the recorded version has other content: it is a new version
+    Need need;
+    std::vector<bool> tried;         ///< by node index: failed there in this run
+    std::vector<bool> tried_sources; ///< by node index: could not be read from in this run
+    std::string last_error;          ///< of the last node tried
+    unsigned looks = 0;              ///< how often it was looked at anew
+    bool send_anyway = false;        ///< the recorded version has other content: it is a new version
+    bool has_done = false;           ///< a part of its work is durable, the rest was left for another look
     Outcome outcome;
     std::unique_ptr<Effect> effect; ///< waiting to be committed
+
+    [[nodiscard]] bool has_tried(std::size_t node) const { return node < tried.size() && tried[node]; }
+    [[nodiscard]] bool has_tried_source(std::size_t node) const {
+        return node < tried_sources.size() && tried_sources[node];
+    }
 
     /// Identity in the log: `QUEUEFILE:LINE`.
     [[nodiscard]] std::string identity() const {

@@ -37,6 +37,92 @@ Lanes::~Lanes() {
         thread.join();
 }
 
+/// What a lane holds for one job. Seats and sessions go back when it ends; what became of each node that was
+/// asked is told to the scheduler.
+class Lanes::Holding final : public HeldNodes {
+  public:
+    Holding(Lanes& lanes, Job& job, Scheduler::Seats seats)
+        : m_lanes(&lanes),
+          m_job(&job),
+          m_seats(std::move(seats)),
+          m_targets(m_seats.targets.size()) {}
+    Holding(const Holding&) = delete;
+    Holding& operator=(const Holding&) = delete;
+    ~Holding() override {
+        for (std::size_t i = 0; i < m_targets.size(); ++i)
+            end(m_seats.targets[i], m_targets[i]);
+        if (m_seats.source)
+            end(*m_seats.source, m_source);
+        m_lanes->m_scheduler->release(m_seats);
+    }
+
+    [[nodiscard]] std::size_t target_count() const override { return m_targets.size(); }
+    [[nodiscard]] const std::string& target_name(std::size_t target) const override {
+        return m_lanes->m_scheduler->config(m_seats.targets.at(target)).name;
+    }
+    node::Session& target(std::size_t target) override {
+        return open(m_seats.targets.at(target), m_targets.at(target));
+    }
+    void target_failed(std::size_t target, const node::NodeError& error) override {
+        const std::size_t node = m_seats.targets.at(target);
+        m_job->tried.resize(m_lanes->m_scheduler->node_count());
+        m_job->tried[node] = true;
+        fail(node, m_targets.at(target), error);
+    }
+
+    [[nodiscard]] bool has_source() const override { return m_seats.source.has_value(); }
+    [[nodiscard]] const std::string& source_name() const override {
+        return m_lanes->m_scheduler->config(m_seats.source.value()).name;
+    }
+    node::Session& source() override { return open(m_seats.source.value(), m_source); }
+    bool change_source(const node::NodeError& error) override {
+        const std::size_t node = m_seats.source.value();
+        m_job->tried_sources.resize(m_lanes->m_scheduler->node_count());
+        m_job->tried_sources[node] = true;
+        fail(node, m_source, error);
+        m_source = Seat();
+        m_lanes->m_scheduler->change_source(*m_job, m_seats);
+        return has_source();
+    }
+
+    /// The job was broken off: that nothing failed says nothing of the nodes.
+    void was_interrupted() { m_is_interrupted = true; }
+
+  private:
+    struct Seat {
+        std::unique_ptr<node::Session> session; ///< once it was asked for
+        bool has_failed = false;
+    };
+
+    node::Session& open(std::size_t node, Seat& seat) {
+        if (!seat.session)
+            seat.session = m_lanes->m_sessions.take(node);
+        return *seat.session;
+    }
+    void fail(std::size_t node, Seat& seat, const node::NodeError& error) {
+        seat.has_failed = true;
+        seat.session.reset();
+        m_lanes->note_failure(*m_job, node, error);
+    }
+    void end(std::size_t node, Seat& seat) {
+        if (seat.has_failed)
+            return;
+        if (!seat.session || m_is_interrupted) {
+            m_lanes->m_scheduler->not_tried(node);
+            return;
+        }
+        m_lanes->m_scheduler->succeeded(node);
+        m_lanes->m_sessions.give_back(node, std::move(seat.session));
+    }
+
+    Lanes* m_lanes;
+    Job* m_job;
+    Scheduler::Seats m_seats;
+    std::vector<Seat> m_targets;
+    Seat m_source;
+    bool m_is_interrupted = false;
+};
+
 void Lanes::run() {
     while (std::optional<Scheduler::Task> task = m_scheduler->take())
         carry(std::move(*task));
@@ -44,50 +130,53 @@ void Lanes::run() {
 
 void Lanes::carry(Scheduler::Task task) {
     JobPtr job = std::move(task.job);
+    bool elsewhere = false;
+    {
+        Holding nodes(*this, *job, std::move(task.seats));
+        try {
+            if (!job->file->claimed->still_reads(job->line))
+                job->outcome = {Result::left, "its line was edited"};
+            else
+                elsewhere = !act(*job, nodes);
+        } catch (const base::Error& error) {
+            job->effect.reset();
+            job->outcome = {Result::left, error.what()};
+            job->outcome.io_error = true;
+        }
+        if (!job->effect && job->outcome.result == Result::left)
+            nodes.was_interrupted();
+    }
+    if (elsewhere)
+        place_elsewhere(std::move(job));
+    else
+        m_acted(std::move(job));
+}
+
+/// @return false: it failed on its node, and is to be placed on another
+bool Lanes::act(Job& job, Holding& nodes) {
+    if (nodes.target_count() == 0) {
+        m_work->act(job, nullptr);
+        return true;
+    }
     try {
-        if (!job->file->claimed->still_reads(job->line))
-            job->outcome = {Result::left, "its line was edited"};
-        else
-            act(*job, task.node);
-        if (job->effect)
-            m_scheduler->succeeded(task.node);
-        else
-            m_scheduler->not_tried(task.node);
+        m_work->act(job, &nodes);
+        return true;
     } catch (const node::NodeError& error) {
-        failed_on_node(std::move(job), task.node.value(), error);
-        return;
-    } catch (const base::Error& error) {
-        m_scheduler->not_tried(task.node);
-        job->effect.reset();
-        job->outcome = {Result::left, error.what()};
-        job->outcome.io_error = true;
+        job.effect.reset();
+        nodes.target_failed(0, error);
+        return false;
     }
-    m_acted(std::move(job));
 }
 
-void Lanes::act(Job& job, std::optional<std::size_t> node) {
-    if (!node) {
-        m_work->act(job, nullptr, {});
-        return;
-    }
-    auto session = m_sessions.take(*node);
-    m_work->act(job, session.get(), m_scheduler->config(*node).name);
-    m_sessions.give_back(*node, std::move(session));
-}
-
-void Lanes::failed_on_node(JobPtr job, std::size_t node, const node::NodeError& error) {
-    job->effect.reset();
-    job->tried.resize(m_scheduler->node_count());
-    job->tried[node] = true;
-    job->last_error = error.what();
+void Lanes::note_failure(Job& job, std::size_t node, const node::NodeError& error) {
+    job.last_error = error.what();
     base::log(base::LogLevel::warning, {{"result", "node-failed"},
-                                        {"job", job->identity()},
+                                        {"job", job.identity()},
                                         {"node", error.node()},
                                         {"failure", std::string(to_string(error.failure()))},
                                         {"reason", error.what()}});
     for (JobPtr& waiting : m_scheduler->failed(node, error.failure(), error.what()))
         place_elsewhere(std::move(waiting));
-    place_elsewhere(std::move(job));
 }
 
 void Lanes::place_elsewhere(JobPtr job) {

@@ -1,4 +1,4 @@
-// The lanes: threads that each carry one job at a time to a node, over sessions that stay open.
+// The lanes: threads that each carry one job at a time to its nodes, over sessions that stay open.
 #pragma once
 
 #include "node/session.hpp"
@@ -43,10 +43,12 @@ class Lanes {
     ~Lanes();
 
   private:
+    class Holding;
+
     void run();
     void carry(Scheduler::Task task);
-    void act(Job& job, std::optional<std::size_t> node);
-    void failed_on_node(JobPtr job, std::size_t node, const node::NodeError& error);
+    bool act(Job& job, Holding& nodes);
+    void note_failure(Job& job, std::size_t node, const node::NodeError& error);
     void place_elsewhere(JobPtr job);
 
     Scheduler* m_scheduler;

@@ -3,7 +3,7 @@
 
 #include "base/log.hpp"
 #include "base/path_name.hpp"
-#include "node/session.hpp"
+#include "processor/removals.hpp"
 #include "queue/outbox.hpp"
 
 #include <algorithm>
@@ -39,13 +39,8 @@ class Settler {
 
   private:
     void queue_removal(const Sending& sending) {
-        queue::JobRecord job;
-        job.keyword = queue::Keyword::remove;
-        job.node = sending.node;
-        job.path = sending.name;
-        job.size_bytes = sending.size_bytes;
-        job.set_attribute("path", base::encode_name(sending.path));
-        m_outbox.add(job, queue::Priority::normal,
+        m_outbox.add(removal_of({sending.node, sending.name, {}}, sending.path, sending.size_bytes),
+                     queue::Priority::normal,
                      "a transfer that was not completed, and its node cannot be asked now");
     }
 
@@ -106,6 +101,17 @@ void settle_leftover_copies(const std::string& cluster_root, const std::vector<n
         log->remove();
     for (const SendingLog::Entry entry : settled_entries)
         own.settle(entry);
+}
+
+void discard_copy(node::Session& session, const std::string& name, SendingLog& log, SendingLog::Entry entry) {
+    try {
+        session.remove(name);
+        log.settle(entry);
+    } catch (const node::NodeError& error) {
+        base::log(base::LogLevel::debug, error.what());
+    } catch (const node::Interrupted&) {
+        base::log(base::LogLevel::debug, name + " is left for the next run");
+    }
 }
 
 } // namespace nodespool::processor

@@ -4,6 +4,7 @@
 
 #include "catalog/catalog.hpp"
 #include "node/config.hpp"
+#include "node/session.hpp"
 #include "processor/sending_log.hpp"
 #include "queue/spool.hpp"
 
@@ -17,5 +18,9 @@ namespace nodespool::processor {
 /// After a crash in here the logs are still there, and the next run does it again.
 void settle_leftover_copies(const std::string& cluster_root, const std::vector<node::NodeConfig>& nodes,
                             const catalog::Catalog& catalog, const queue::Spool& spool, SendingLog& own);
+
+/// Takes what a failed transfer left from its node at once, over the session at hand; where that fails too,
+/// the entry stays open for settle_leftover_copies().
+void discard_copy(node::Session& session, const std::string& name, SendingLog& log, SendingLog::Entry entry);
 
 } // namespace nodespool::processor

@@ -22,11 +22,6 @@ constexpr std::size_t k_wanted_descriptors = 8192;
 constexpr std::chrono::seconds k_longest_wait{60};
 /// A queue file was claimed by another run, or not let go of yet by this one.
 constexpr std::chrono::seconds k_busy_wait{2};
-constexpr const char* k_cursor_file = "round-robin";
-
-std::string state_directory(const Cluster& cluster) {
-    return cluster.root + "/.state";
-}
 
 /// How many queue files may be claimed at once: each holds up to two descriptors; lanes and groups need
 /// theirs.
@@ -54,13 +49,6 @@ unsigned default_lanes(const Cluster& cluster) {
     return std::clamp(connections, 1U, k_most);
 }
 
-std::string saved_cursor(const Cluster& cluster) {
-    constexpr std::size_t k_most_bytes = 1U << 20U;
-    const auto fd =
-        base::try_open_at(base::k_cwd, state_directory(cluster) + "/" + k_cursor_file, O_RDONLY | O_NOFOLLOW);
-    return fd ? base::read_whole(fd->get(), k_most_bytes, k_cursor_file) : std::string();
-}
-
 Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& work,
                      base::StopSignal& stop_signal, RunOptions options)
     : m_cluster(&cluster),
@@ -70,7 +58,8 @@ Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& wo
       m_options(std::move(options)),
       m_descriptors(base::raise_open_file_limit(k_wanted_descriptors)),
       m_most_open_files(most_open_files(m_descriptors, m_options.lanes)),
-      m_scheduler(cluster.nodes, m_options.lanes, spool.clock()) {
+      m_scheduler(cluster.nodes, m_options.lanes, spool.clock()),
+      m_node_memory(cluster, work, m_scheduler) {
     for (const node::NodeConfig& node : cluster.nodes)
         m_node_names.insert(node.name);
     m_committer = std::make_unique<Committer>(
@@ -94,8 +83,7 @@ Processor::~Processor() {
 
 Summary Processor::run() {
     m_spool->clear_abandoned();
-    m_saved_cursor = saved_cursor(*m_cluster);
-    m_scheduler.restore_cursor(m_saved_cursor);
+    m_node_memory.restore_cursor();
     if (m_options.follow == Follow::yes)
         m_watch = std::make_unique<base::DirectoryWatch>(m_spool->path());
     m_stop->tell([this] { stop(); });
@@ -130,11 +118,7 @@ void Processor::stop() {
 
 /// Once through the spool. Follow::no: until all of it has ended. @return true where lines were passed over
 bool Processor::pass() {
-    m_passed_over = false;
-    m_some_busy = false;
-    m_next_due.reset();
-    queue::settle_set_aside_files(*m_spool);
-    m_deferred = 0;
+    prepare_pass();
     for (const std::string& name : m_spool->queue_files(m_work->keywords())) {
         look_at_returned();
         wait_until([this](std::size_t, std::size_t open_files) {
@@ -142,6 +126,7 @@ bool Processor::pass() {
         });
         if (is_stopping() || (m_options.max_jobs && m_begun >= *m_options.max_jobs))
             break;
+        follow_marks();
         auto claimed = claim(name);
         if (!claimed) {
             m_some_busy = true;
@@ -151,18 +136,45 @@ bool Processor::pass() {
         file->claimed = std::move(claimed);
         m_flights.file_opened();
         feed(file);
+        m_node_memory.record_changes();
     }
     if (m_options.follow == Follow::no || is_stopping())
         wait_until(
             [](std::size_t in_flight, std::size_t open_files) { return in_flight == 0 && open_files == 0; });
+    end_pass();
+    return m_passed_over;
+}
+
+void Processor::prepare_pass() {
+    m_passed_over = false;
+    m_some_busy = false;
+    m_next_due.reset();
+    m_deferred = 0;
+    follow_marks();
     try {
-        save_cursor();
+        queue::settle_set_aside_files(*m_spool);
+        m_work->prepare();
+    } catch (const base::CannotLock&) {
+        throw;
+    } catch (const base::Error& error) {
+        note_trouble(error); // what it was to queue is still there for the next pass
+    }
+}
+
+void Processor::end_pass() {
+    try {
+        m_node_memory.save();
         if (m_flights.in_flight() == 0 && m_stop->state() != base::Stop::now)
             m_work->clean_up();
     } catch (const base::Error& error) {
         note_trouble(error); // the next pass does it again
     }
-    return m_passed_over;
+}
+
+/// Marks that cannot be read stop the run: a node that is being drained must not get new files.
+void Processor::follow_marks() {
+    for (JobPtr& job : m_node_memory.follow_marks())
+        start(std::move(job));
 }
 
 /// nullptr: it is not for us now. A file that cannot be read stops nothing else.
@@ -237,7 +249,8 @@ bool Processor::feed_line(const std::shared_ptr<OpenFile>& file, const queue::Ra
 
 /// Not yet due, or not among those that this run is for.
 bool Processor::is_for_later(const queue::JobRecord& job) {
-    if (m_options.only && ::fnmatch(m_options.only->c_str(), job.path.c_str(), 0) != 0)
+    if (m_options.only &&
+        ::fnmatch(m_options.only->c_str(), job.cluster_path().value_or(job.path).c_str(), 0) != 0)
         return true;
     if (!job.not_before || *job.not_before <= m_spool->clock().now())
         return false;
@@ -366,17 +379,6 @@ void Processor::wait_for_news() {
     if (!news)
         m_watch->wake();
     watcher.join();
-}
-
-void Processor::save_cursor() {
-    const std::string cursor = m_scheduler.cursor();
-    if (cursor == m_saved_cursor)
-        return;
-    base::make_shared_directory(state_directory(*m_cluster));
-    const base::Fd directory = base::open_directory(state_directory(*m_cluster));
-    base::clear_abandoned(directory.get(), state_directory(*m_cluster));
-    base::publish(directory.get(), k_cursor_file, cursor, 0660, base::Replace::yes);
-    m_saved_cursor = cursor;
 }
 
 } // namespace nodespool::processor

@@ -11,6 +11,7 @@
 #include "processor/committer.hpp"
 #include "processor/flights.hpp"
 #include "processor/lanes.hpp"
+#include "processor/node_memory.hpp"
 #include "processor/scheduler.hpp"
 #include "processor/work.hpp"
 #include "queue/spool.hpp"
@@ -48,9 +49,6 @@ struct Summary {
 /// The lanes of a run where nobody said how many: as many as the nodes take connections, at most 16.
 unsigned default_lanes(const Cluster& cluster);
 
-/// The round-robin cursor that an earlier run saved; empty where there is none.
-std::string saved_cursor(const Cluster& cluster);
-
 class Processor {
   public:
     Processor(const Cluster& cluster, const queue::Spool& spool, Work& work, base::StopSignal& stop,
@@ -75,6 +73,9 @@ class Processor {
     [[nodiscard]] bool is_stopping() const { return m_stop->state() != base::Stop::no; }
 
     bool pass();
+    void prepare_pass();
+    void end_pass();
+    void follow_marks();
     [[nodiscard]] std::shared_ptr<queue::ClaimedFile> claim(const std::string& name);
     void note_trouble(const base::Error& error);
     void feed(const std::shared_ptr<OpenFile>& file);
@@ -89,8 +90,6 @@ class Processor {
     template <typename Condition>
     void wait_until(Condition condition);
     void wait_for_news();
-
-    void save_cursor();
 
     const Cluster* m_cluster;
     const queue::Spool* m_spool;
@@ -109,11 +108,11 @@ class Processor {
     bool m_passed_over = false; ///< lines were left because their nodes are hopelessly behind: another pass
     bool m_some_busy = false;   ///< a queue file could not be claimed in this pass
     std::optional<base::Timestamp> m_next_due;
-    std::string m_saved_cursor;
     std::unique_ptr<base::DirectoryWatch> m_watch; ///< Follow::yes
 
     Flights m_flights;
     Scheduler m_scheduler;
+    NodeMemory m_node_memory;
     std::unique_ptr<Committer> m_committer;
     std::unique_ptr<Lanes> m_lanes;
 };

@@ -56,8 +56,8 @@ std::string word_for(Result result, const Work& work) {
 base::LogFields fields_of(const Job& job, const Work& work) {
     const Outcome& outcome = job.outcome;
     base::LogFields fields{{"result", word_for(outcome.result, work)}, {"job", job.identity()}};
-    if (!job.record.path.empty())
-        fields.emplace_back("file", base::encode_name(job.record.path));
+    if (const std::string file = job.record.cluster_path().value_or(""); !file.empty())
+        fields.emplace_back("file", base::encode_name(file));
     if (!outcome.node.empty()) {
         fields.emplace_back("node", outcome.node);
         fields.emplace_back("name", base::encode_name(outcome.name));
@@ -67,6 +67,13 @@ base::LogFields fields_of(const Job& job, const Work& work) {
     if (!outcome.reason.empty())
         fields.emplace_back("reason", outcome.reason);
     return fields;
+}
+
+void leave(Job& job, const base::Error& error) {
+    base::log(base::LogLevel::error, {{"job", job.identity()}, {"msg", error.what()}});
+    job.effect.reset();
+    job.outcome = {Result::left, error.what()};
+    job.outcome.io_error = true;
 }
 
 void log_end(const Job& job, const Work& work) {

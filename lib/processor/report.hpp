@@ -15,6 +15,9 @@ std::string word_for(Result result, const Work& work);
 /// result, job, file (encoded), node, name, bytes, seconds, reason: those that the job has.
 base::LogFields fields_of(const Job& job, const Work& work);
 
+/// The cluster server itself failed at the job: logged; its line stays for the next run.
+void leave(Job& job, const base::Error& error);
+
 void log_end(const Job& job, const Work& work);
 
 } // namespace nodespool::processor

@@ -2,6 +2,7 @@
 #include "processor/scheduler.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 namespace nodespool::processor {
@@ -43,12 +44,15 @@ Scheduler::Scheduler(const std::vector<node::NodeConfig>& nodes, unsigned lanes,
 }
 
 bool Scheduler::can_take(const Node& node, const Job& job, std::size_t index) const {
-    const bool tried = index < job.tried.size() && job.tried[index];
-    return !tried && job.record.nodes.allows(node.config.name) && node.health.is_usable(m_clock->monotonic());
+    const std::vector<bool>& barred = job.need.barred;
+    return !job.has_tried(index) && (barred.empty() || !barred[index]) && node.why_closed.empty() &&
+           job.record.nodes.allows(node.config.name) && node.health.is_usable(m_clock->monotonic());
 }
 
 std::vector<bool> Scheduler::candidates(const Job& job) const {
     std::vector<bool> eligible(m_node_count);
+    if (!can_read_somewhere(job))
+        return eligible;
     for (std::size_t i = 0; i < m_node_count; ++i)
         eligible[i] = can_take(m_nodes[i], job, i);
     return eligible;
@@ -171,115 +175,35 @@ std::optional<std::string> Scheduler::preview(const Job& job) {
     return m_nodes[m_choice.next(eligible)].config.name;
 }
 
-/// How many lanes a node may hold while others have work: the lanes shared out evenly among the nodes with
-/// work, where one that takes fewer connections leaves the rest to the others.
-unsigned Scheduler::fair_share() const {
-    std::vector<unsigned> limits;
-    for (const Node& node : m_nodes)
-        if (!node.backlog.empty() || node.active > 0)
-            limits.push_back(node.config.connections);
-    std::sort(limits.begin(), limits.end());
-    unsigned lanes = m_lanes;
-    unsigned share = m_lanes;
-    for (std::size_t i = 0; i < limits.size(); ++i) {
-        const auto sharing = static_cast<unsigned>(limits.size() - i);
-        share = (lanes + sharing - 1) / sharing;
-        if (limits[i] >= share)
-            break;
-        lanes -= limits[i];
-    }
-    return std::max(share, 1U);
-}
-
-/// The node whose next job a free lane should take: of those with a job and a free connection, the one with
-/// the fewest lanes; beyond its share only where no other node has work.
-std::optional<std::size_t> Scheduler::next_for_a_lane() const {
-    std::optional<std::size_t> best;
-    std::size_t with_work = 0;
-    for (std::size_t i = 0; i < m_nodes.size(); ++i) {
-        const Node& node = m_nodes[i];
-        with_work += !node.backlog.empty() || node.active > 0 ? 1 : 0;
-        if (node.backlog.empty() || node.active >= node.config.connections)
-            continue;
-        if (!best || node.active < m_nodes[*best].active ||
-            (node.active == m_nodes[*best].active && node.backlog.size() > m_nodes[*best].backlog.size()))
-            best = i;
-    }
-    if (best && with_work > 1 && m_nodes[*best].active >= fair_share())
-        return std::nullopt;
-    return best;
-}
-
-std::optional<Scheduler::Task> Scheduler::take() {
-    std::unique_lock lock(m_mutex);
-    for (;;) {
-        if (m_closed)
-            return std::nullopt;
-        if (const std::optional<std::size_t> index = next_for_a_lane()) {
-            Node& node = m_nodes[*index];
-            Task task{std::move(node.backlog.front().job), std::nullopt};
-            if (*index < m_node_count)
-                task.node = *index;
-            node.backlog.pop_front();
-            ++node.active;
-            m_room.notify_all();
-            return task;
-        }
-        if (next_lag() <= m_clock->monotonic() && relieve_nodes_that_lag())
-            continue;
-        if (const base::MonotonicTime lag = next_lag();
-            lag > m_clock->monotonic() && lag != base::MonotonicTime::max())
-            m_work.wait_until(lock, lag);
-        else
-            m_work.wait(lock);
-    }
-}
-
-void Scheduler::released(std::optional<std::size_t> node) {
-    --m_nodes[node.value_or(m_node_count)].active;
-    m_room.notify_all();
-    m_work.notify_all();
-}
-
-void Scheduler::succeeded(std::optional<std::size_t> node) {
-    const std::scoped_lock lock(m_mutex);
-    if (node)
-        m_nodes[*node].health.succeeded();
-    released(node);
-}
-
-void Scheduler::not_tried(std::optional<std::size_t> node) {
-    const std::scoped_lock lock(m_mutex);
-    if (node)
-        m_nodes[*node].health.not_tried();
-    released(node);
-}
-
-std::vector<JobPtr> Scheduler::failed(std::size_t node, node::Failure failure, const std::string& reason) {
-    const std::scoped_lock lock(m_mutex);
-    std::vector<JobPtr> waiting;
-    if (m_nodes[node].health.failed(failure, reason, m_clock->monotonic()))
-        for (auto& backlog = m_nodes[node].backlog; !backlog.empty(); backlog.pop_front())
-            waiting.push_back(std::move(backlog.front().job));
-    released(node);
-    return waiting;
-}
-
 std::string Scheduler::why_no_node(const Job& job) {
     const std::scoped_lock lock(m_mutex);
     std::string why;
+    const auto add = [&](const std::string& reason) { why += (why.empty() ? "" : "; ") + reason; };
+    const auto state_of = [&](const Node& node, bool tried) {
+        if (!node.why_closed.empty())
+            return node.config.name + ": " + node.why_closed;
+        if (node.health.state() != NodeState::up)
+            return node.health.reason() + " (" + std::string(to_string(node.health.state())) + ")";
+        if (tried && job.last_error.starts_with(node.config.name + ":"))
+            return job.last_error;
+        return node.config.name + ": failed";
+    };
+    const bool is_readable = can_read_somewhere(job);
     for (std::size_t i = 0; i < m_node_count; ++i) {
         const Node& node = m_nodes[i];
-        if (!job.record.nodes.allows(node.config.name))
-            continue;
-        why += why.empty() ? "" : "; ";
-        if (node.health.state() == NodeState::up)
-            why += job.last_error.starts_with(node.config.name + ":") ? job.last_error
-                                                                      : node.config.name + ": failed";
-        else
-            why += node.health.reason() + " (" + std::string(to_string(node.health.state())) + ")";
+        if (!is_readable) {
+            if (job.need.sources[i])
+                add(state_of(node, job.has_tried_source(i)));
+        } else if (job.record.nodes.allows(node.config.name) &&
+                   (job.need.barred.empty() || !job.need.barred[i])) {
+            add(state_of(node, job.has_tried(i)));
+        }
     }
-    return why.empty() ? "no node is configured" : why;
+    if (!is_readable)
+        return "no copy can be read: " + why;
+    if (why.empty())
+        return m_node_count == 0 ? "no node is configured" : "no node is left that may take it";
+    return why;
 }
 
 std::vector<JobPtr> Scheduler::close() {
@@ -287,8 +211,7 @@ std::vector<JobPtr> Scheduler::close() {
     m_closed = true;
     std::vector<JobPtr> waiting;
     for (Node& node : m_nodes)
-        for (; !node.backlog.empty(); node.backlog.pop_front())
-            waiting.push_back(std::move(node.backlog.front().job));
+        std::ranges::move(take_backlog(node), std::back_inserter(waiting));
     m_room.notify_all();
     m_work.notify_all();
     return waiting;
@@ -299,8 +222,8 @@ std::vector<Scheduler::NodeReport> Scheduler::report() {
     std::vector<NodeReport> list;
     for (std::size_t i = 0; i < m_node_count; ++i) {
         const Node& node = m_nodes[i];
-        list.push_back(
-            {node.config.name, node.health.state(), node.health.reason(), node.backlog.size(), node.active});
+        list.push_back({node.config.name, node.health.state(), node.last_error_text, node.backlog.size(),
+                        node.active, node.last_success, node.last_error});
     }
     return list;
 }

@@ -44,20 +44,33 @@ class Scheduler {
     /// Which node @p job would go to now, as a dry run says it; nullopt: none.
     std::optional<std::string> preview(const Job& job);
 
+    /// What a lane holds until it gives it back with release(): a connection to each of these nodes.
+    struct Seats {
+        std::vector<std::size_t> targets; ///< empty: work that needs no node
+        std::optional<std::size_t> source;
+    };
     struct Task {
         JobPtr job;
-        std::optional<std::size_t> node; ///< nullopt: work that needs no node
+        Seats seats;
     };
-    /// For a lane: waits for something to do. nullopt: closed.
+    /// For a lane: waits for a job all of whose nodes have a connection free, and takes these together, so
+    /// that no two lanes wait for each other. nullopt: closed.
     std::optional<Task> take();
+    void release(const Seats& seats);
+    /// Gives the source back and takes another from which the job can be read, without waiting.
+    void change_source(const Job& job, Seats& seats);
 
-    /// The lane's task is over and the node did what it was asked.
-    void succeeded(std::optional<std::size_t> node);
-    /// The lane's task is over without a word about the node.
-    void not_tried(std::optional<std::size_t> node);
-    /// The lane's task failed on the node. @return the jobs that waited for it and must be placed again,
-    /// where it is no longer usable
+    /// The node did what it was asked.
+    void succeeded(std::size_t node);
+    /// The job ended without a word about the node.
+    void not_tried(std::size_t node);
+    /// The job failed on the node. @return the jobs that waited for it and must be placed again, where it is
+    /// no longer usable
     std::vector<JobPtr> failed(std::size_t node, node::Failure failure, const std::string& reason);
+
+    /// The operator's marks: @p why_closed says for each node why it takes no jobs of this work; empty: it
+    /// does. @return the jobs that waited for nodes that are closed now
+    std::vector<JobPtr> close_nodes(const std::vector<std::string>& why_closed);
 
     /// Why no node can take @p job now, node by node.
     std::string why_no_node(const Job& job);
@@ -68,9 +81,11 @@ class Scheduler {
     struct NodeReport {
         std::string name;
         NodeState state;
-        std::string reason;
+        std::string reason; ///< the last error; it may be over
         std::size_t waiting;
         unsigned lanes;
+        std::optional<base::Timestamp> last_success;
+        std::optional<base::Timestamp> last_error;
     };
     std::vector<NodeReport> report();
     [[nodiscard]] const node::NodeConfig& config(std::size_t node) const { return m_nodes[node].config; }
@@ -87,8 +102,13 @@ class Scheduler {
     struct Node {
         node::NodeConfig config; ///< of the last entry, "here": only connections count
         NodeHealth health;
+        std::string why_closed; ///< by the operator; empty: open
+        std::string last_error_text;
+        std::optional<base::Timestamp> last_error;
+        std::optional<base::Timestamp> last_success;
         std::deque<Waiting> backlog;
-        unsigned active = 0;
+        unsigned active = 0;      ///< lanes whose first target it is
+        unsigned connections = 0; ///< held by lanes
     };
 
     [[nodiscard]] bool can_take(const Node& node, const Job& job, std::size_t index) const;
@@ -100,9 +120,16 @@ class Scheduler {
     [[nodiscard]] base::MonotonicTime next_lag() const;
     [[nodiscard]] bool others_run_low(const std::vector<bool>& eligible) const;
     void enqueue(std::size_t node, JobPtr& job);
+    [[nodiscard]] bool can_read(const Job& job, std::size_t index) const;
+    [[nodiscard]] bool can_read_somewhere(const Job& job) const;
+    [[nodiscard]] bool has_connection(std::size_t index) const;
+    [[nodiscard]] std::optional<std::size_t> free_source(const Job& job) const;
+    [[nodiscard]] std::vector<bool> further_targets(const Job& job, std::size_t first) const;
+    [[nodiscard]] bool has_seats(const Job& job, std::size_t first) const;
+    Seats seat(const Job& job, std::size_t first);
     [[nodiscard]] unsigned fair_share() const;
     [[nodiscard]] std::optional<std::size_t> next_for_a_lane() const;
-    void released(std::optional<std::size_t> node);
+    std::vector<JobPtr> take_backlog(Node& node);
 
     const base::Clock* m_clock;
     unsigned m_lanes;

@@ -5,6 +5,7 @@
 #include "base/file_system.hpp"
 #include "base/log.hpp"
 #include "base/path_name.hpp"
+#include "queue/line_reader.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -20,6 +21,10 @@ constexpr std::size_t k_max_log_bytes = 256U << 20U;
 
 std::string state_directory(const std::string& cluster_root) {
     return cluster_root + "/.state";
+}
+
+bool is_log_name(const std::string& name) {
+    return name.starts_with("sending-") && name.ends_with(".log");
 }
 
 std::string format(const Sending& sending) {
@@ -113,6 +118,36 @@ std::vector<std::pair<SendingLog::Entry, Sending>> SendingLog::open_entries() {
     return {m_open.begin(), m_open.end()};
 }
 
+std::size_t for_each_open_sending(const std::string& cluster_root,
+                                  const std::function<void(const Sending&)>& visit) {
+    const std::string path = state_directory(cluster_root);
+    const auto directory = base::try_open_at(base::k_cwd, path, O_RDONLY | O_DIRECTORY);
+    if (!directory)
+        return 0;
+    std::vector<std::string> names;
+    base::for_each_entry(directory->get(), path, [&](const std::string& name) {
+        if (is_log_name(name))
+            names.push_back(name);
+        return true;
+    });
+    std::size_t unreadable = 0;
+    for (const std::string& name : names) {
+        try {
+            const auto fd = base::try_open_regular(directory->get(), name);
+            if (!fd)
+                continue; // all settled since, and taken away
+            queue::LineReader lines(fd->get(), path + "/" + name);
+            while (const auto line = lines.next())
+                if (const auto sending = parse(std::string(line->text)))
+                    visit(*sending);
+        } catch (const base::SystemError& error) {
+            base::log(base::LogLevel::error, error.what());
+            ++unreadable;
+        }
+    }
+    return unreadable;
+}
+
 std::vector<AbandonedLog> AbandonedLog::find(const std::string& cluster_root) {
     std::vector<AbandonedLog> logs;
     const std::string path = state_directory(cluster_root);
@@ -120,7 +155,7 @@ std::vector<AbandonedLog> AbandonedLog::find(const std::string& cluster_root) {
     if (!directory)
         return logs;
     base::for_each_entry(directory->get(), path, [&](const std::string& name) {
-        if (!name.starts_with("sending-") || !name.ends_with(".log"))
+        if (!is_log_name(name))
             return true;
         try {
             auto fd = base::try_open_regular(directory->get(), name);

@@ -7,6 +7,7 @@
 #include "base/timestamp.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -57,6 +58,12 @@ class SendingLog {
     std::uint64_t m_end = 0;
     std::map<Entry, Sending> m_open;
 };
+
+/// Calls @p visit for each unsettled entry of every sending log there is, of living processes and of dead
+/// ones, without a lock and in bounded memory. What is noted or settled meanwhile may be in it or not.
+/// @return how many logs this user may not read; they are logged and passed over
+std::size_t for_each_open_sending(const std::string& cluster_root,
+                                  const std::function<void(const Sending&)>& visit);
 
 /// A log whose process is gone, now locked by this one.
 class AbandonedLog {

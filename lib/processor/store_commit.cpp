@@ -1,6 +1,6 @@
 // store: the commit of finished transfers, and the release of local files.
-#include "base/log.hpp"
-#include "base/path_name.hpp"
+#include "processor/removals.hpp"
+#include "processor/report.hpp"
 #include "processor/store_work.hpp"
 #include "queue/outbox.hpp"
 
@@ -14,23 +14,6 @@ StoreEffect& effect_of(Job& job) {
     return static_cast<StoreEffect&>(*job.effect);
 }
 
-void fail(Job& job, const base::Error& error) {
-    base::log(base::LogLevel::error, {{"job", job.identity()}, {"msg", error.what()}});
-    job.effect.reset();
-    job.outcome = {Result::left, error.what()};
-    job.outcome.io_error = true;
-}
-
-queue::JobRecord removal(const catalog::Copy& copy, const std::string& path, std::uint64_t size_bytes) {
-    queue::JobRecord job;
-    job.keyword = queue::Keyword::remove;
-    job.node = copy.node;
-    job.path = copy.name;
-    job.size_bytes = size_bytes;
-    job.set_attribute("path", base::encode_name(path));
-    return job;
-}
-
 } // namespace
 
 void StoreWork::commit(std::vector<Job*>& group) {
@@ -38,18 +21,19 @@ void StoreWork::commit(std::vector<Job*>& group) {
     paths.reserve(group.size());
     for (const Job* job : group)
         paths.push_back(job->record.path);
-    std::vector<Replaced> replaced;
+    std::vector<WithGoneCopies> replaced;
     {
         catalog::LinkBatch batch(*m_catalog, paths);
         for (Job* job : group) {
             try {
                 decide(batch, *job, replaced);
             } catch (const base::Error& error) {
-                fail(*job, error);
+                leave(*job, error);
             }
         }
         batch.commit();
-        queue_removals(batch, replaced);
+        if (!replaced.empty())
+            queue_removals(batch, *m_spool, replaced);
     }
     for (Job* job : group) {
         if (!job->effect)
@@ -59,13 +43,13 @@ void StoreWork::commit(std::vector<Job*>& group) {
                 m_sending.settle(effect_of(*job).entry);
             begin_release(*job);
         } catch (const base::Error& error) {
-            fail(*job, error);
+            leave(*job, error);
         }
     }
 }
 
 /// Under the link's lock: what has become of the path and of its link since the job was looked at?
-void StoreWork::decide(catalog::LinkBatch& batch, Job& job, std::vector<Replaced>& replaced) {
+void StoreWork::decide(catalog::LinkBatch& batch, Job& job, std::vector<WithGoneCopies>& replaced) {
     StoreEffect& effect = effect_of(job);
     const std::optional<catalog::Link> link = batch.read(job.record.path);
     const bool is_recorded = link && !link->servers.empty() && !effect.checksum.empty() &&
@@ -94,7 +78,7 @@ void StoreWork::decide(catalog::LinkBatch& batch, Job& job, std::vector<Replaced
 
 void StoreWork::record_new_version(catalog::LinkBatch& batch, Job& job,
                                    const std::optional<catalog::Link>& link,
-                                   std::vector<Replaced>& replaced) {
+                                   std::vector<WithGoneCopies>& replaced) {
     StoreEffect& effect = effect_of(job);
     const std::string& path = job.record.path;
     const FileSpace::Found there = m_files.look(path);
@@ -108,7 +92,7 @@ void StoreWork::record_new_version(catalog::LinkBatch& batch, Job& job,
         job.outcome = {Result::resubmitted, obstacle};
         return;
     }
-    Replaced version;
+    WithGoneCopies version;
     catalog::Link& next = version.link;
     if (link) {
         next = *link;
@@ -126,24 +110,6 @@ void StoreWork::record_new_version(catalog::LinkBatch& batch, Job& job,
     batch.replace(next);
     if (!next.gone.empty())
         replaced.push_back(std::move(version));
-}
-
-/// The copies of older versions: first their `remove` jobs, then the link files without the `gone` lines.
-void StoreWork::queue_removals(catalog::LinkBatch& batch, const std::vector<Replaced>& replaced) {
-    if (replaced.empty())
-        return;
-    queue::Outbox outbox(*m_spool);
-    for (const Replaced& version : replaced)
-        for (const catalog::Copy& copy : version.link.gone)
-            outbox.add(removal(copy, version.link.path, version.gone_size_bytes), queue::Priority::normal,
-                       "");
-    outbox.commit();
-    for (const Replaced& version : replaced) {
-        catalog::Link link = version.link;
-        link.gone.clear();
-        batch.replace(link);
-    }
-    batch.commit();
 }
 
 /// Hides the local file for the second look, where it is to be taken away. Keeps the effect only for that.
@@ -173,7 +139,7 @@ void StoreWork::release(std::vector<Job*>& group) {
         try {
             finish_release(*job, outbox);
         } catch (const base::Error& error) {
-            fail(*job, error);
+            leave(*job, error);
         }
     }
     outbox.commit();

@@ -48,8 +48,9 @@ StoreWork::StoreWork(const Cluster& cluster, const queue::Spool& spool, const ca
 
 Assessment StoreWork::assess(Job& job) {
     const std::string& path = job.record.path;
+    constexpr const char* k_compare = "compare";
     if (m_take_away.leftover(path))
-        return {Verdict::here, {}};
+        return {Verdict::here, ended(Result::again, "an earlier run left it half taken away"), k_compare};
     const FileSpace::Found found = m_files.look(path);
     if (found.not_allowed)
         return {Verdict::ended, ended(Result::resubmitted, found.why_not)};
@@ -63,7 +64,12 @@ Assessment StoreWork::assess(Job& job) {
             return {Verdict::ended, ended(Result::resubmitted, obstacle)};
     const bool is_recorded = link && link->records(found.status->size_bytes, found.status->mtime) &&
                              !link->servers.empty() && base::kind_of_checksum(link->checksum);
-    return {is_recorded && !job.send_anyway ? Verdict::here : Verdict::on_a_node, {}};
+    if (!is_recorded || job.send_anyway)
+        return {Verdict::on_a_node, {}};
+    return {Verdict::here,
+            ended(Result::already_done,
+                  "its link file records this version: content is compared, then the local file is released"),
+            k_compare};
 }
 
 /// No file: a run that was cut short after it took the file away leaves this, and so does an upload that was
@@ -103,17 +109,19 @@ std::optional<FileSpace::Opened> StoreWork::open_resting(Job& job) const {
     return std::nullopt;
 }
 
-void StoreWork::act(Job& job, node::Session* session, const std::string& node_name) {
-    if (session == nullptr)
+void StoreWork::act(Job& job, HeldNodes* nodes) {
+    if (nodes == nullptr)
         act_here(job);
     else
-        act_on_node(job, *session, node_name);
+        act_on_node(job, *nodes);
 }
 
-void StoreWork::act_on_node(Job& job, node::Session& session, const std::string& node_name) {
+void StoreWork::act_on_node(Job& job, HeldNodes& nodes) {
     const std::optional<FileSpace::Opened> opened = open_resting(job);
     if (!opened)
         return;
+    const std::string& node_name = nodes.target_name(0);
+    node::Session& session = nodes.target(0);
     auto effect = std::make_unique<StoreEffect>();
     effect->local = *opened->found.status;
     effect->copy = {
@@ -124,7 +132,7 @@ void StoreWork::act_on_node(Job& job, node::Session& session, const std::string&
     try {
         send(job, session, *opened, *effect);
     } catch (const FileChanged&) {
-        discard(session, *effect);
+        discard_copy(session, effect->copy.name, m_sending, effect->entry);
         job.outcome = later("the file changed while it was read");
         return;
     } catch (const Interrupted&) {
@@ -148,26 +156,13 @@ void StoreWork::send(Job& job, node::Session& session, const FileSpace::Opened& 
         if (error.failure() == node::Failure::node_down && !source.has_begun())
             m_sending.settle(effect.entry); // it never got there
         else
-            discard(session, effect);
+            discard_copy(session, effect.copy.name, m_sending, effect.entry);
         throw;
     }
     effect.checksum = source.checksum();
     const base::FileStatus after = base::status_of(opened.fd.get(), path);
     if (!after.is_same_version(effect.local) || base::writers_of(opened.fd.get()) == base::Writers::some)
         throw FileChanged{};
-}
-
-/// Takes what a failed transfer left from the node at once; where that fails too, its entry stays open for
-/// clean_up().
-void StoreWork::discard(node::Session& session, const StoreEffect& effect) {
-    try {
-        session.remove(effect.copy.name);
-        m_sending.settle(effect.entry);
-    } catch (const node::NodeError& error) {
-        base::log(base::LogLevel::debug, error.what());
-    } catch (const Interrupted&) {
-        base::log(base::LogLevel::debug, effect.copy.name + " is left for the next run");
-    }
 }
 
 void StoreWork::act_here(Job& job) {

@@ -6,6 +6,7 @@
 #include "processor/file_space.hpp"
 #include "processor/leftover_copies.hpp"
 #include "processor/rate_limit.hpp"
+#include "processor/removals.hpp"
 #include "processor/sending_log.hpp"
 #include "processor/take_away.hpp"
 #include "processor/upload_source.hpp"
@@ -46,9 +47,10 @@ class StoreWork final : public Work {
     }
     [[nodiscard]] std::string_view verb() const override { return "store"; }
     [[nodiscard]] std::string_view done_word() const override { return "stored"; }
+    [[nodiscard]] Use use() const override { return Use::new_copies; }
 
     Assessment assess(Job& job) override;
-    void act(Job& job, node::Session* session, const std::string& node_name) override;
+    void act(Job& job, HeldNodes* nodes) override;
     void commit(std::vector<Job*>& group) override;
     void release(std::vector<Job*>& group) override;
     void clean_up() override;
@@ -58,9 +60,8 @@ class StoreWork final : public Work {
     [[nodiscard]] Assessment assess_missing(const Job& job, const FileSpace::Found& found) const;
     [[nodiscard]] std::optional<FileSpace::Opened> open_resting(Job& job) const;
     [[nodiscard]] Outcome later(const std::string& why) const;
-    void act_on_node(Job& job, node::Session& session, const std::string& node_name);
+    void act_on_node(Job& job, HeldNodes& nodes);
     void send(Job& job, node::Session& session, const FileSpace::Opened& opened, StoreEffect& effect);
-    void discard(node::Session& session, const StoreEffect& effect);
     void act_here(Job& job);
     void verify_leftover(Job& job, const catalog::Link* link);
     void verify_recorded(Job& job, const catalog::Link& link);
@@ -68,14 +69,9 @@ class StoreWork final : public Work {
                                    const std::string& checksum);
 
     // store_commit.cpp
-    struct Replaced {
-        catalog::Link link;                ///< as committed, with its gone lines
-        std::uint64_t gone_size_bytes = 0; ///< of the version before, where it is known
-    };
-    void decide(catalog::LinkBatch& batch, Job& job, std::vector<Replaced>& replaced);
+    void decide(catalog::LinkBatch& batch, Job& job, std::vector<WithGoneCopies>& replaced);
     void record_new_version(catalog::LinkBatch& batch, Job& job, const std::optional<catalog::Link>& link,
-                            std::vector<Replaced>& replaced);
-    void queue_removals(catalog::LinkBatch& batch, const std::vector<Replaced>& replaced);
+                            std::vector<WithGoneCopies>& replaced);
     void begin_release(Job& job);
     void finish_release(Job& job, queue::Outbox& outbox);
 

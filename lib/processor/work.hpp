@@ -6,6 +6,7 @@
 #include "processor/job.hpp"
 #include "queue/outbox.hpp"
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,37 @@ enum class Verdict {
 
 struct Assessment {
     Verdict verdict = Verdict::ended;
-    Outcome outcome; ///< of Verdict::ended
+    Outcome outcome;    ///< of Verdict::ended; of Verdict::here the reason, for a dry run
+    std::string what{}; ///< Verdict::here: what it is in a word, for a dry run
+};
+
+/// What work does on nodes: it decides which of them can be used.
+enum class Use {
+    new_copies, ///< not on draining nodes, nor on read-only or full ones
+    removals    ///< not on read-only ones
+};
+
+/// The nodes that a lane holds for one job: as many targets as the job needs, and one to read from where it
+/// needs that. Used by the lane's thread; the sessions by one thread each.
+class HeldNodes {
+  public:
+    HeldNodes() = default;
+    HeldNodes(const HeldNodes&) = delete;
+    HeldNodes& operator=(const HeldNodes&) = delete;
+    virtual ~HeldNodes() = default;
+
+    [[nodiscard]] virtual std::size_t target_count() const = 0;
+    [[nodiscard]] virtual const std::string& target_name(std::size_t target) const = 0;
+    virtual node::Session& target(std::size_t target) = 0;
+    /// Of one target of several: the job is not tried there again in this run.
+    virtual void target_failed(std::size_t target, const node::NodeError& error) = 0;
+
+    /// Is there a node to read from? false: none of those with a copy can be used now.
+    [[nodiscard]] virtual bool has_source() const = 0;
+    [[nodiscard]] virtual const std::string& source_name() const = 0;
+    virtual node::Session& source() = 0;
+    /// The source failed: another one takes its place, where one is free now. @return has_source()
+    virtual bool change_source(const node::NodeError& error) = 0;
 };
 
 /// Called in this order for each job: assess (feeding thread; quick, no network), act (a lane's thread, with
@@ -39,12 +70,21 @@ class Work {
     [[nodiscard]] virtual std::string_view verb() const = 0;
     /// "stored": Result::done in the log.
     [[nodiscard]] virtual std::string_view done_word() const = 0;
+    [[nodiscard]] virtual Use use() const = 0;
 
-    /// May not change anything: dry runs call it too.
+    /// At the start of each pass: queues, durably, what is to be done besides the jobs of the queue.
+    virtual void prepare() {}
+    /// Calls @p tell with each job that prepare() would queue and where it comes from: for dry runs.
+    virtual void
+    foretell(const std::function<void(const queue::JobRecord&, const std::string& origin)>& tell) const {
+        static_cast<void>(tell);
+    }
+
+    /// May not change anything but the job: dry runs call it too. Sets job.need.
     virtual Assessment assess(Job& job) = 0;
-    /// Does it on the node of @p session (nullptr: Verdict::here). Leaves job.effect for the commit, or no
-    /// effect and job.outcome. @throws node::NodeError: another node is tried
-    virtual void act(Job& job, node::Session* session, const std::string& node_name) = 0;
+    /// Does it on @p nodes (nullptr: Verdict::here). Leaves job.effect for the commit, or no effect and
+    /// job.outcome. @throws node::NodeError of the only target: another node is tried
+    virtual void act(Job& job, HeldNodes* nodes) = 0;
     /// Makes the effects of the group durable and sets each outcome. Jobs left with an effect have a second
     /// look before them. Follow-up jobs go through an Outbox of its own. @throws base::Error: all of the
     /// group is left

@@ -56,7 +56,7 @@ cli::ProcessorOptions processor_options_of(const std::vector<std::string>& argum
                                            const cli::Config& config = {}) {
     cli::Command command;
     command.synopsis = {""};
-    cli::add_processor_options(command.options);
+    cli::add_processor_options(command.options, cli::Transfers::yes);
     const cli::Program program{"store", "store", {command}};
     return cli::processor_options(cli::parse_command_line(program, arguments).invocation, config);
 }

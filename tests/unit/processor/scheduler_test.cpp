@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <set>
+#include <thread>
 
 using namespace nodespool;
 using namespace std::chrono_literals;
@@ -46,7 +48,7 @@ JobPtr job(const std::string& line = "store a 1 1") {
 std::map<std::size_t, int> lanes_by_node(Scheduler& scheduler, int lanes) {
     std::map<std::size_t, int> taken;
     for (int i = 0; i < lanes; ++i)
-        ++taken[scheduler.take()->node.value()];
+        ++taken[scheduler.take()->seats.targets.at(0)];
     return taken;
 }
 
@@ -189,7 +191,7 @@ TEST_CASE("when a node fails for good, what waited for it comes back to be place
         scheduler.place(next);
     }
     auto task = scheduler.take();
-    REQUIRE(task->node == 0);
+    REQUIRE(task->seats.targets.at(0) == 0);
     auto waiting = scheduler.failed(0, node::Failure::node_down, "n1: refused");
     CHECK(waiting.size() == 4);
     for (JobPtr& next : waiting)
@@ -209,25 +211,106 @@ TEST_CASE("a node that is busy with large files keeps its turns, one that lags g
     CHECK(scheduler.report()[0].waiting == 200);
     CHECK(scheduler.report()[1].waiting == 200);
     auto large = scheduler.take(); // on n1, and it takes its time
-    REQUIRE(large->node == 0);
+    REQUIRE(large->seats.targets.at(0) == 0);
     for (int i = 0; i < 200; ++i) {
         auto small = scheduler.take();
-        REQUIRE(small->node == 1);
-        scheduler.succeeded(small->node);
+        REQUIRE(small->seats.targets.at(0) == 1);
+        scheduler.release(small->seats);
     }
     CHECK(scheduler.report()[0].waiting == 199);
     clock.time += 31s;
     auto relieved = scheduler.take();
-    CHECK(relieved->node == 1);
+    CHECK(relieved->seats.targets.at(0) == 1);
     CHECK(scheduler.report()[0].waiting == 135); // n2 has taken a backlog of 64
-    scheduler.succeeded(relieved->node);
+    scheduler.release(relieved->seats);
     for (int i = 0; i < 134; ++i) {
         auto small = scheduler.take();
-        REQUIRE(small->node == 1);
-        scheduler.succeeded(small->node);
+        REQUIRE(small->seats.targets.at(0) == 1);
+        scheduler.release(small->seats);
     }
     CHECK(scheduler.report()[0].waiting == 64);
     CHECK(scheduler.close().size() == 64);
+}
+
+TEST_CASE("a lane takes all nodes that a job needs at once, or waits") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({1, 1, 1}), 3, clock);
+    const auto place = [&](unsigned targets, std::vector<bool> barred, std::vector<bool> sources) {
+        JobPtr next = job();
+        next->need = {std::move(barred), targets, std::move(sources)};
+        return scheduler.place(next);
+    };
+    // Both need n1: one to read from, one to write to.
+    REQUIRE(place(2, {true, false, false}, {true, false, false}) == Scheduler::Placement::placed);
+    auto first = scheduler.take();
+    REQUIRE(first);
+    CHECK(std::set<std::size_t>(first->seats.targets.begin(), first->seats.targets.end()) ==
+          std::set<std::size_t>{1, 2});
+    CHECK(first->seats.source == 0);
+    REQUIRE(place(1, {false, true, true}, {}) == Scheduler::Placement::placed);
+    std::optional<Scheduler::Task> second;
+    std::thread lane([&] { second = scheduler.take(); });
+    CHECK(scheduler.report()[0].waiting == 1); // no connection to n1 is free
+    scheduler.release(first->seats);
+    lane.join();
+    REQUIRE(second);
+    CHECK(second->seats.targets == std::vector<std::size_t>{0});
+    CHECK_FALSE(second->seats.source);
+    scheduler.release(second->seats);
+}
+
+TEST_CASE("a job with no node to read from is not placed; one whose last source fails is not stuck") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({1, 1}), 2, clock);
+    const auto copy_from_n1 = [] {
+        JobPtr next = job();
+        next->need = {{true, false}, 1, {true, false}};
+        return next;
+    };
+    JobPtr waiting = copy_from_n1();
+    REQUIRE(scheduler.place(waiting) == Scheduler::Placement::placed);
+    scheduler.failed(0, node::Failure::node_down, "n1: refused");
+    auto task = scheduler.take();
+    REQUIRE(task);
+    CHECK_FALSE(task->seats.source);
+    scheduler.release(task->seats);
+    JobPtr late = copy_from_n1();
+    CHECK(scheduler.place(late) == Scheduler::Placement::no_node);
+    CHECK(scheduler.why_no_node(*late) == "no copy can be read: n1: refused (down)");
+}
+
+TEST_CASE("another source takes the place of one that failed, where its connection is free") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({1, 1, 1}), 2, clock);
+    JobPtr next = job();
+    next->need = {{true, true, false}, 1, {true, true, false}};
+    REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+    auto task = scheduler.take();
+    REQUIRE(task->seats.source);
+    const std::size_t first = *task->seats.source;
+    task->job->tried_sources.assign(3, false);
+    task->job->tried_sources[first] = true;
+    scheduler.change_source(*task->job, task->seats);
+    CHECK(task->seats.source == 1 - first);
+    task->job->tried_sources[1 - first] = true;
+    scheduler.change_source(*task->job, task->seats);
+    CHECK_FALSE(task->seats.source);
+    scheduler.release(task->seats);
+}
+
+TEST_CASE("a node that the operator closes gives its jobs back, and says why it takes none") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({1, 1}), 2, clock);
+    for (int i = 0; i < 4; ++i) {
+        JobPtr next = job();
+        REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+    }
+    CHECK(scheduler.close_nodes({"draining", ""}).size() == 2);
+    JobPtr only = job("store a 1 1 n1");
+    CHECK(scheduler.place(only) == Scheduler::Placement::no_node);
+    CHECK(scheduler.why_no_node(*only) == "n1: draining");
+    CHECK(scheduler.close_nodes({"", ""}).empty());
+    CHECK(scheduler.place(only) == Scheduler::Placement::placed);
 }
 
 TEST_CASE("closing gives every waiting job back and lets lanes go") {

@@ -2,6 +2,8 @@
 #include "support/world.hpp"
 
 #include "base/file_system.hpp"
+#include "processor/remove_work.hpp"
+#include "processor/replicate_work.hpp"
 #include "processor/store_work.hpp"
 #include "queue/survey.hpp"
 
@@ -21,13 +23,16 @@ World::World() {
     cluster.files = m_dir / "files";
     cluster.quiet = std::chrono::seconds(0);
     fs::create_directory(cluster.files);
-    for (const char* name : {"n1", "n2"}) {
-        fs::create_directory(m_dir / name);
-        node::NodeConfig config;
-        config.name = name;
-        node::parse_node_url("file://" + (m_dir / name), config);
-        cluster.nodes.push_back(config);
-    }
+    for (const char* name : {"n1", "n2"})
+        add_node(name);
+}
+
+void World::add_node(const std::string& name) {
+    fs::create_directory(m_dir / name);
+    node::NodeConfig config;
+    config.name = name;
+    node::parse_node_url("file://" + (m_dir / name), config);
+    cluster.nodes.push_back(config);
 }
 
 base::FileStatus World::upload(const std::string& path, const std::string& content,
@@ -49,11 +54,8 @@ void World::queue(const std::string& name, const std::string& text) {
     write_file(root() + "/.queue/" + name, text);
 }
 
-processor::Summary World::store(const std::function<void(processor::RunOptions&)>& change) {
-    base::StopSignal stop;
-    const queue::Spool spool(root(), base::system_clock());
-    const catalog::Catalog catalog(root());
-    processor::StoreWork work(cluster, spool, catalog, std::nullopt, [&] { return stop.state(); });
+processor::Summary World::run(processor::Work& work, const queue::Spool& spool, base::StopSignal& stop,
+                              const std::function<void(processor::RunOptions&)>& change) const {
     processor::RunOptions options;
     options.lanes = 2;
     options.second_look = std::chrono::milliseconds(0);
@@ -61,6 +63,51 @@ processor::Summary World::store(const std::function<void(processor::RunOptions&)
         change(options);
     processor::Processor processor(cluster, spool, work, stop, options);
     return processor.run();
+}
+
+processor::Summary World::store(const std::function<void(processor::RunOptions&)>& change) {
+    base::StopSignal stop;
+    const queue::Spool spool(root(), base::system_clock());
+    const catalog::Catalog catalog(root());
+    processor::StoreWork work(cluster, spool, catalog, std::nullopt, [&] { return stop.state(); });
+    return run(work, spool, stop, change);
+}
+
+processor::Summary World::replicate(const std::function<void(processor::RunOptions&)>& change) {
+    base::StopSignal stop;
+    const queue::Spool spool(root(), base::system_clock());
+    const catalog::Catalog catalog(root());
+    processor::ReplicateWork work(cluster, spool, catalog, std::nullopt, [&] { return stop.state(); });
+    return run(work, spool, stop, change);
+}
+
+processor::Summary World::remove(const std::function<void(processor::RunOptions&)>& change) {
+    base::StopSignal stop;
+    const queue::Spool spool(root(), base::system_clock());
+    const catalog::Catalog catalog(root());
+    processor::RemoveWork work(cluster, spool, catalog);
+    return run(work, spool, stop, change);
+}
+
+catalog::Link World::put(const std::string& path, const std::string& content) {
+    upload(path, content);
+    queue("put.q", upload_line(path) + "\n");
+    store();
+    return link(path).value();
+}
+
+std::string World::replicate_line(const std::string& path, const std::string& rest) const {
+    const catalog::Link record = link(path).value();
+    queue::JobRecord job;
+    job.keyword = queue::Keyword::replicate;
+    job.path = path;
+    job.size_bytes = record.size_bytes;
+    job.mtime = record.mtime;
+    return queue::format_job(job) + (rest.empty() ? "" : " " + rest);
+}
+
+std::string World::copy_path(const catalog::Copy& copy) const {
+    return m_dir / copy.node + "/" + copy.name;
 }
 
 std::optional<catalog::Link> World::link(const std::string& path) const {

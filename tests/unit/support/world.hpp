@@ -31,6 +31,19 @@ class World {
     /// One run of store; @p options may be changed before.
     processor::Summary store(const std::function<void(processor::RunOptions&)>& change = {});
 
+    /// One run of replicate, and of remove.
+    processor::Summary replicate(const std::function<void(processor::RunOptions&)>& change = {});
+    processor::Summary remove(const std::function<void(processor::RunOptions&)>& change = {});
+
+    /// One more node that is a directory.
+    void add_node(const std::string& name);
+    /// Uploads a file and stores it; @return its link.
+    catalog::Link put(const std::string& path, const std::string& content);
+    /// The `replicate` line for the file as its link file records it, with @p rest behind.
+    [[nodiscard]] std::string replicate_line(const std::string& path, const std::string& rest = "") const;
+    /// Where a copy lies on this machine.
+    [[nodiscard]] std::string copy_path(const catalog::Copy& copy) const;
+
     [[nodiscard]] std::optional<catalog::Link> link(const std::string& path) const;
     /// Names on a node, relative to its root, with their contents.
     [[nodiscard]] std::map<std::string, std::string> on_node(const std::string& node) const;
@@ -52,6 +65,9 @@ class World {
     processor::Cluster cluster;
 
   private:
+    processor::Summary run(processor::Work& work, const queue::Spool& spool, base::StopSignal& stop,
+                           const std::function<void(processor::RunOptions&)>& change) const;
+
     TempDir m_dir;
 };
 
