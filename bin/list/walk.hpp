@@ -19,6 +19,8 @@ struct Entry {
 
 enum class Recursive { no, yes };
 
+/// Memory does not grow with the files of a directory: their names are sorted by base::LineSorter, one for
+/// each level of directories.
 class Walk {
   public:
     struct Listener {
@@ -41,6 +43,7 @@ class Walk {
     };
     [[nodiscard]] Sides sides_of(const std::string& path) const;
     void visit_directory(const std::string& directory);
+    void visit_name(const std::string& directory, const std::string& name, const Sides& sides);
     void visit_file(const std::string& path, const Sides& sides);
 
     catalog::Catalog m_catalog;
