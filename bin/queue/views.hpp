@@ -1,20 +1,33 @@
-// What queue list, queue show and queue status print.
+// What several commands of queue share: reading the queue, and a job as it is printed.
 #pragma once
 
 #include "cli/config.hpp"
+#include "cli/json.hpp"
 #include "cli/program.hpp"
+#include "queue/survey.hpp"
 
+#include <functional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace nodespool::queue_program {
 
-void list(const cli::Invocation& invocation, cli::ExitStatus& status);
-void show(const cli::Invocation& invocation, cli::ExitStatus& status);
-void status(const cli::Invocation& invocation, cli::ExitStatus& exit_status);
+queue::NodeNames known_nodes(const cli::Config& config);
 
-/// What queue retry would make due: deferred jobs, of @p paths only where there are any.
-void show_deferred(const cli::Invocation& invocation, const cli::Config& config,
-                   const std::vector<std::string>& paths, cli::ExitStatus& status);
+/// @throws base::Error usage where @p word is none
+queue::Keyword keyword_given(const std::string& word);
+
+/// Reads the whole queue; what this user may not read of it tells in the exit status.
+void survey(const cli::Config& config, cli::ExitStatus& status,
+            const std::function<void(const queue::SurveyedJob&)>& visit);
+
+cli::Json json_of(const queue::SurveyedJob& seen);
+/// "STATE QUEUEFILE:LINE JOB\n"
+std::string text_of(const queue::SurveyedJob& seen);
+void print_job(const queue::SurveyedJob& seen, cli::OutputFormat format);
+
+/// The operand as a name or pattern of queue files; @p directory ("held/") may stand before it.
+/// @throws base::Error usage where it has a slash: nothing outside is ever touched
+std::string file_pattern(const std::string& operand, std::string_view directory);
 
 } // namespace nodespool::queue_program

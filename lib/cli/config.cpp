@@ -87,11 +87,22 @@ void apply_cluster(const po::variables_map& values, Config& config) {
         config.log = log->value;
 }
 
+/// With more than one copy to wait for, the local file goes in a later run, which must know it again.
+void refuse_release_without_checksum(const Config& config, const std::string& file, unsigned line) {
+    if (config.release_at_copies > 1 && config.keep_local == KeepLocal::no &&
+        config.checksum == base::ChecksumKind::none)
+        throw_config_error(
+            file, line, fmt::format("release-at-copies = {} with checksum = none", config.release_at_copies),
+            "checksum = sha256 or xxh3: a file is compared with it before it is taken away");
+}
+
 void read_sections(const std::string& text, const ConfigOrigin& origin, Config& config) {
     constexpr std::string_view node_prefix = "node.";
     po::variables_map from_file;
+    unsigned cluster_line = 1;
     for (const ConfigSection& section : split_config(text, origin.file)) {
         if (section.name == "cluster") {
+            cluster_line = section.line;
             from_file = values_of(section, cluster_keys(), origin.file);
             continue;
         }
@@ -105,6 +116,7 @@ void read_sections(const std::string& text, const ConfigOrigin& origin, Config& 
     po::variables_map values = values_of_environment();
     values.next(&from_file);
     apply_cluster(values, config);
+    refuse_release_without_checksum(config, origin.file, cluster_line);
 }
 
 void refuse_directory_of_strangers(const std::string& path) {

@@ -12,11 +12,8 @@ namespace nodespool::processor {
 
 namespace {
 
-/// A second line for the same job may exist for a moment, when it is resubmitted: both carry this.
-constexpr std::string_view k_job_id = "job";
-
 std::string by_this_job(const Job& job) {
-    return "by=" + *job.record.find_attribute(k_job_id);
+    return "by=" + *job.record.find_attribute(queue::k_job_id);
 }
 
 bool is_by_this_job(const catalog::Copy& copy, const Job& job) {
@@ -115,8 +112,9 @@ Assessment ReplicateWork::assess(Job& job) {
     const auto ended = [](Result result, const std::string& why) {
         return Assessment{Verdict::ended, {result, why}};
     };
-    if (!job.record.copies && job.record.find_attribute(k_job_id) == nullptr)
-        job.record.set_attribute(k_job_id, job.file ? job.file->claimed->line_id(job.line) : "dry-run");
+    if (queue::needs_job_id(job.record))
+        job.record.set_attribute(queue::k_job_id,
+                                 job.file ? job.file->claimed->line_id(job.line) : "dry-run");
     const std::optional<catalog::Link> link = m_catalog->read(job.record.path);
     if (const std::string why = why_stale(job.record, link); !why.empty())
         return ended(Result::stale, why);

@@ -70,7 +70,7 @@ void preview_filter(const Spool& spool, const Selection& selection, const Policy
             lines.size() >= k_policy_batch.text_bytes)
             run();
         priority = priority_of(seen.queue_file);
-        lines += line_with_since(seen.text, *seen.job, seen.queued_at) + '\n';
+        lines += line_with_history(seen.text, *seen.job, seen.queued_at, {}) + '\n';
         ++count;
     });
     run();

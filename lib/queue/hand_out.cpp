@@ -1,6 +1,7 @@
 // Filling batches and ticking them off.
 #include "queue/hand_out.hpp"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -24,12 +25,15 @@ bool Selection::wants(const JobRecord& job, base::Timestamp now) const {
     return path && ::fnmatch(glob->c_str(), path->c_str(), 0) == 0;
 }
 
-std::string line_with_since(std::string_view line, const JobRecord& job, base::Timestamp queued_at) {
+std::string line_with_history(std::string_view line, const JobRecord& job, base::Timestamp queued_at,
+                              const std::string& line_id) {
     std::string text(line.substr(0, line.find_last_not_of(" \t\r") + 1));
-    const std::string since = " since=" + base::format_time(queued_at);
-    if (!job.since && text.size() + since.size() <= k_max_line_bytes)
-        text += since;
-    return text;
+    std::string history;
+    if (needs_job_id(job) && !line_id.empty())
+        history += fmt::format(" {}={}", k_job_id, line_id);
+    if (!job.since)
+        history += " since=" + base::format_time(queued_at);
+    return text.size() + history.size() <= k_max_line_bytes ? text + history : text;
 }
 
 /// A claimed file, and whether something in it stays.
@@ -111,7 +115,8 @@ void HandOut::take_line(const RawLine& line) {
             m_current->lines_stay = true;
             return;
         }
-        const std::string text = line_with_since(line.text, job, m_current->claimed->queued_at());
+        const std::string text = line_with_history(line.text, job, m_current->claimed->queued_at(),
+                                                   m_current->claimed->line_id(mark_of(line)));
         m_batch.jobs.push_back({m_current, mark_of(line), m_batch.text.size(), text.size()});
         m_batch.text += text + '\n';
         m_batch.priority = priority_of(m_current->claimed->name());

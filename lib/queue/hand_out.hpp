@@ -27,9 +27,10 @@ struct Selection {
     [[nodiscard]] bool wants(const JobRecord& job, base::Timestamp now) const;
 };
 
-/// The line as it stands, and `since=` after it where it has none: outside the queue file nothing else tells
-/// how long the job has waited.
-std::string line_with_since(std::string_view line, const JobRecord& job, base::Timestamp queued_at);
+/// The line as it stands, and after it what nothing outside its queue file tells: `since=` where it has none,
+/// and `job=` where it needs one (needs_job_id()). @param line_id  ClaimedFile::line_id(); empty: no `job=`
+std::string line_with_history(std::string_view line, const JobRecord& job, base::Timestamp queued_at,
+                              const std::string& line_id);
 
 enum class Priorities { mixed, apart };
 
@@ -61,7 +62,7 @@ class HandOut {
     /// Lets go of the batch before, and fills the next one. false: there are no more jobs.
     bool next();
     [[nodiscard]] const std::vector<Job>& jobs() const { return m_batch.jobs; }
-    /// The batch's lines (line_with_since()), each with its newline.
+    /// The batch's lines (line_with_history()), each with its newline.
     [[nodiscard]] const std::string& text() const { return m_batch.text; }
     [[nodiscard]] std::string_view line(const Job& job) const {
         return std::string_view(m_batch.text).substr(job.offset, job.length);

@@ -67,6 +67,10 @@ JobRecord upload_job(std::string path, std::uint32_t owner_uid, std::uint64_t si
     return job;
 }
 
+bool needs_job_id(const JobRecord& job) {
+    return job.keyword == Keyword::replicate && !job.copies && job.find_attribute(k_job_id) == nullptr;
+}
+
 std::optional<std::string> JobRecord::cluster_path() const {
     if (keyword != Keyword::remove)
         return path;

@@ -59,6 +59,11 @@ struct JobRecord {
     [[nodiscard]] std::optional<std::string> cluster_path() const;
 };
 
+/// The attribute by which a `replicate` job without `copies=` is known again where its line was written anew
+/// and the old one may still stand: all of its lines carry the same value, and make one copy.
+inline constexpr std::string_view k_job_id = "job";
+bool needs_job_id(const JobRecord& job);
+
 /// The job for an upload as it stands now.
 JobRecord upload_job(std::string path, std::uint32_t owner_uid, std::uint64_t size_bytes,
                      base::Timestamp mtime);

@@ -14,7 +14,7 @@ namespace nodespool::queue {
 struct TakenJob {
     std::string_view queue_file;
     std::uint64_t line = 0;
-    std::string_view text; ///< of line_with_since(), without newline
+    std::string_view text; ///< of line_with_history(), without newline
 };
 
 struct Taken {

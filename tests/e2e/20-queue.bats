@@ -335,10 +335,31 @@ some_are_stored() { [ "$(held_copies | wc -l)" -ge "$1" ]; }
     [ "$(row store | cut -d , -f 4)" = '7]' ]
     [ "$(row remove)" = '[1,0,0,0]' ]
     [ "$(jq 'select(.keyword == "store") | .oldest_s >= 700000000' <<<"$output")" = true ]
-    [ "$(jq -r 'keys_unsorted | join(",")' <<<"$output" | sort -u)" = keyword,ready,deferred,rejected,oldest_s,max_attempts ]
+    [ "$(jq -r 'select(.keyword) | keys_unsorted | join(",")' <<<"$output" | sort -u)" = keyword,ready,deferred,held,rejected,oldest_s,max_attempts ]
     queue status
     exits 0
     grep -E 'store' <<<"$output" | grep 7
+}
+
+@test "queue status tells how the nodes were when somebody last spoke to them" {
+    mkdir -p "$root/.state/health"
+    printf '%s\n' 'state down' 'since 1000000000' 'last-error 1000000060.5 n2: cannot put x: Connection refused (down)' \
+        'last-success 999999999.25' 'by store' >"$root/.state/health/n2"
+    printf '%s\n' 'state up' 'since 1000000000' 'last-success 1000000007' 'by store' >"$root/.state/health/n3"
+    # A node that is not configured any more.
+    printf '%s\n' 'state up' 'since 1000000000' 'by store' >"$root/.state/health/gone"
+    queue status
+    exits 0
+    grep -E '^n1 +- +nobody has spoken to it yet$' <<<"$output"
+    grep -E '^n2 +down +[0-9]+ d +2001-09-09T01:46:39.250Z +2001-09-09T01:47:40.500Z +n2: cannot put x: Connection refused' <<<"$output"
+    grep -E '^n3 +up .* - +-$' <<<"$output"
+    not grep gone <<<"$output"
+    queue status --json
+    exits 0
+    node_row() { jq -c "select(.node == \"$1\") | [.state, .since, .\"last-success\", .\"last-error\", .error]" <<<"$output"; }
+    [ "$(node_row n1)" = '[null,null,null,null,null]' ]
+    [ "$(node_row n2)" = '["down","1000000000.000000000","999999999.250000000","1000000060.500000000","n2: cannot put x: Connection refused (down)"]' ]
+    [ "$(node_row n3)" = '["up","1000000000.000000000","1000000007.000000000",null,null]' ]
 }
 
 @test "queue show tells all that the queue knows of a file" {
@@ -354,6 +375,39 @@ some_are_stored() { [ "$(held_copies | wc -l)" -ge "$1" ]; }
     queue list --json
     exits 0
     [ "$(jq -s length <<<"$output")" = 2 ]
+}
+
+@test "queue show finds the jobs of a file that are held or rejected, and lines that only mention it" {
+    echo hello | land 'my file'
+    mkdir -p "$root/.queue/held" "$root/.queue/rejected"
+    echo 'store my%20file 6 1' >"$root/.queue/held/h.q"
+    printf '%s\n' "# x.q:1:1: found node 'n9', expected another" 'store my%20file 6 1 n9' '# y.q:1:1: bad' 'store my%20file six 1' \
+        'store my%20file2 six 1' 'store my%20file2 6 1' >"$root/.queue/rejected/r.q"
+    echo 'remove n1 00/00/x 6 path=my%20file' | queue_file remove.q
+    queue show "$files/my file"
+    exits 0
+    [ "$(grep -c '^[a-z]* [^ ]*\.q:' <<<"$output")" = 4 ]
+    grep -q '^ready remove.q:1 ' <<<"$output"
+    grep -q '^held held/h.q:1 ' <<<"$output"
+    grep -A 1 '^rejected rejected/r.q:2 ' <<<"$output" | grep -q "found node 'n9'"
+    grep -A 1 '^rejected rejected/r.q:4 ' <<<"$output" | grep -q 'y.q:1:1: bad'
+    queue show --json 'my file'
+    exits 0
+    [ "$(jq -s length <<<"$output")" = 4 ]
+}
+
+@test "queue add counts a last line without newline, and queues nothing in a dry run" {
+    printf 'store a 1 1\n# a comment\n\nstore b 1 1' >"$lab/lines"
+    nodespool queue add --dry-run -C "$root" <"$lab/lines"
+    exits 0
+    [ "$output" = 'would queue 2 jobs and reject 0 lines' ]
+    jobs_are 0
+    nodespool queue add --json -C "$root" <"$lab/lines"
+    exits 0
+    [ "$(jq -c '[.queued, .rejected]' <<<"$output")" = '[2,0]' ]
+    jobs_are 2
+    queue add --first --last
+    exits 64
 }
 
 @test "queue retry makes deferred jobs ready" {

@@ -162,6 +162,8 @@ TEST_CASE("errors name file and line, what was found and what was expected") {
         {"[cluster]\nkeep-local = maybe\n", "2: found keep-local = 'maybe', expected yes or no"},
         {"[cluster]\nrelease-at-copies = 0\n",
          "2: found release-at-copies = '0', expected a number from 1 to"},
+        {"# why\n[cluster]\nchecksum = none\nrelease-at-copies = 2\n",
+         "2: found release-at-copies = 2 with checksum = none, expected checksum = sha256 or xxh3"},
         {"[cluster]\nquiet = -1\n", "2: found quiet = '-1', expected a number from 0 to"},
         {"[cluster]\nquiet = 1s\n", "2: found quiet = '1s', expected a number"},
         {"[cluster]\njobs = 1025\n", "2: found jobs = '1025', expected a number from 1 to 1024"},

@@ -56,6 +56,18 @@ TEST_CASE_FIXTURE(Fixture, "a job without since= gets the time at which it was q
     CHECK(take.printed == Lines{"upload a 0 1 1 since=1795205703.000000000"});
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a job for one copy more gets an identity, so that two lines of it make one copy") {
+    write("a.q",
+          "replicate a 1 1 since=5\nreplicate b 1 1 copies=2 since=5\nreplicate c 1 1 job=7 since=5\n");
+    Take take(spool);
+    take.selection.keyword = queue::Keyword::replicate;
+    const std::string id = queue::ClaimedFile::claim(spool, "a.q")->line_id({});
+    take.run();
+    CHECK(take.printed == Lines{"replicate a 1 1 since=5 job=" + id, "replicate b 1 1 copies=2 since=5",
+                                "replicate c 1 1 job=7 since=5"});
+}
+
 TEST_CASE_FIXTURE(Fixture, "a line of the greatest length is taken as it is") {
     const std::string start = "upload a 0 1 1 pad=";
     const std::string line = start + std::string(queue::k_max_line_bytes - start.size(), 'x');
