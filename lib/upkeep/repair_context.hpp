@@ -1,0 +1,31 @@
+// What the two halves of repair share.
+#pragma once
+
+#include "catalog/catalog.hpp"
+#include "upkeep/audit_looks.hpp"
+#include "upkeep/repair.hpp"
+
+namespace nodespool::upkeep {
+
+struct RepairContext {
+    const processor::Cluster& cluster;
+    const RepairOptions& options;
+    const catalog::Catalog& catalog;
+    const queue::Spool& spool;
+    NodeLooks& looks;
+    RepairSummary& summary;
+
+    [[nodiscard]] bool pretends() const { return options.intent == Intent::pretend; }
+
+    void tell(const RepairOutcome& outcome) const {
+        if (outcome.result == Repaired::lost || outcome.result == Repaired::kept ||
+            outcome.result == Repaired::not_verified)
+            summary.left = true;
+        options.on_outcome(outcome);
+    }
+};
+
+/// How many links are changed under one lock, and made durable together.
+inline constexpr std::size_t k_repair_batch = 100;
+
+} // namespace nodespool::upkeep
