@@ -87,16 +87,17 @@ std::optional<base::Timestamp> parse_ftp_time(std::string_view text) {
     if (digits.size() != k_digits || !are_digits(digits))
         return std::nullopt;
     const auto part = [&](std::size_t at, std::size_t count) {
-        return *number_from<unsigned>(digits.substr(at, count));
+        return *number_from<std::int64_t>(digits.substr(at, count));
     };
     const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(part(0, 4))),
-                                           std::chrono::month(part(4, 2)), std::chrono::day(part(6, 2))};
+                                           std::chrono::month(static_cast<unsigned>(part(4, 2))),
+                                           std::chrono::day(static_cast<unsigned>(part(6, 2)))};
     // 60: a leap second.
     if (!date.ok() || part(8, 2) > 23 || part(10, 2) > 59 || part(12, 2) > 60)
         return std::nullopt;
     base::Timestamp time;
-    time.seconds = std::chrono::sys_days(date).time_since_epoch().count() * 86400LL + part(8, 2) * 3600 +
-                   part(10, 2) * 60 + part(12, 2);
+    time.seconds = std::chrono::sys_days(date).time_since_epoch().count() * std::int64_t{86400} +
+                   part(8, 2) * 3600 + part(10, 2) * 60 + part(12, 2);
     if (fraction.empty())
         return time;
     std::string nanoseconds(fraction.substr(1, 9));
