@@ -3,7 +3,7 @@
 
 #include "base/log.hpp"
 #include "base/path_name.hpp"
-#include "processor/removals.hpp"
+#include "processor/link_jobs.hpp"
 #include "queue/outbox.hpp"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ class Settler {
 
   private:
     void queue_removal(const Sending& sending) {
-        m_outbox.add(removal_of({sending.node, sending.name, {}}, sending.path, sending.size_bytes),
+        m_outbox.add(remove_job({sending.node, sending.name, {}}, sending.path, sending.size_bytes),
                      queue::Priority::normal,
                      "a transfer that was not completed, and its node cannot be asked now");
     }

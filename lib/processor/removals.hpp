@@ -3,7 +3,6 @@
 #pragma once
 
 #include "catalog/catalog.hpp"
-#include "queue/job.hpp"
 #include "queue/spool.hpp"
 
 #include <cstdint>
@@ -11,9 +10,6 @@
 #include <vector>
 
 namespace nodespool::processor {
-
-/// The `remove` job for a copy of @p path, with its `path=`. @param size_bytes  0 where it is not known
-queue::JobRecord removal_of(const catalog::Copy& copy, const std::string& path, std::uint64_t size_bytes);
 
 /// A link under lock whose `gone` lines are durable.
 struct WithGoneCopies {

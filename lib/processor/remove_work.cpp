@@ -3,7 +3,7 @@
 
 #include "base/log.hpp"
 #include "base/path_name.hpp"
-#include "processor/removals.hpp"
+#include "processor/link_jobs.hpp"
 #include "queue/outbox.hpp"
 
 #include <fmt/format.h>
@@ -69,7 +69,7 @@ void RemoveWork::queue_removals(std::vector<catalog::Deleted::Claim>& claims,
     queue::Outbox outbox(*m_spool);
     for (const catalog::Deleted::Claim& claim : claims)
         for_each_copy(claim.link(), [&](const catalog::Copy& copy) {
-            outbox.add(removal_of(copy, claim.link().path, claim.link().size_bytes), queue::Priority::normal,
+            outbox.add(remove_job(copy, claim.link().path, claim.link().size_bytes), queue::Priority::normal,
                        "");
         });
     deleted.sync();
@@ -86,7 +86,7 @@ void RemoveWork::foretell(
         try {
             if (const auto link = deleted.read(name))
                 for_each_copy(*link, [&](const catalog::Copy& copy) {
-                    tell(removal_of(copy, link->path, link->size_bytes), ".deleted/" + name);
+                    tell(remove_job(copy, link->path, link->size_bytes), ".deleted/" + name);
                 });
         } catch (const base::Error& error) {
             warn(error);

@@ -1,6 +1,7 @@
 // replicate: the commit of finished transfers.
 #include "base/log.hpp"
 #include "base/path_name.hpp"
+#include "processor/link_jobs.hpp"
 #include "processor/removals.hpp"
 #include "processor/replicate_work.hpp"
 #include "processor/report.hpp"
@@ -23,15 +24,6 @@ bool has_same_content(const catalog::Link& now, const ReplicateEffect& effect) {
     return base::kind_of_checksum(now.checksum) ||
            std::any_of(effect.read.begin(), effect.read.end(),
                        [&](const catalog::Copy& copy) { return now.has_copy(copy); });
-}
-
-queue::JobRecord release_of(const catalog::Link& link) {
-    queue::JobRecord job;
-    job.keyword = queue::Keyword::store;
-    job.path = link.path;
-    job.size_bytes = link.size_bytes;
-    job.mtime = link.mtime;
-    return job;
 }
 
 } // namespace
@@ -118,7 +110,7 @@ void ReplicateWork::queue_releases(const std::vector<Job*>& group) {
     queue::Outbox outbox(*m_spool);
     for (Job* job : group)
         if (job->effect && effect_of(*job).releases_local_file)
-            outbox.add(release_of(effect_of(*job).link), queue::Priority::normal,
+            outbox.add(store_job(effect_of(*job).link), queue::Priority::normal,
                        "it has its copies: its local file is to be released");
     outbox.commit();
 }

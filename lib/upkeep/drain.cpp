@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "catalog/walk.hpp"
+#include "processor/link_jobs.hpp"
 #include "processor/node_marks.hpp"
 #include "processor/removals.hpp"
 #include "queue/outbox.hpp"
@@ -190,7 +191,7 @@ class Drain {
 
     void ask_for_copies(const Link& link, unsigned wanted) {
         if (m_outbox)
-            m_outbox->add(replicate_job(link, wanted), queue::Priority::normal, "");
+            m_outbox->add(processor::replicate_job(link, wanted), queue::Priority::normal, "");
         m_queued.add(link, wanted);
         m_asked_for.push_back({Drained::queued, link.path, link.size_bytes, {}});
     }

@@ -1,22 +1,21 @@
 // The pass over all link files.
 #include "upkeep/forget.hpp"
 
-#include "base/checksum.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/path_name.hpp"
 #include "catalog/walk.hpp"
 #include "processor/file_space.hpp"
+#include "processor/link_jobs.hpp"
 #include "processor/node_marks.hpp"
 #include "processor/removals.hpp"
 #include "queue/outbox.hpp"
-#include "queue/survey.hpp"
+#include "upkeep/queued_stores.hpp"
 #include "upkeep/replication.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <set>
-#include <unordered_set>
 #include <vector>
 
 namespace nodespool::upkeep {
@@ -29,35 +28,6 @@ using catalog::Link;
 /// Changed under one lock.
 constexpr std::size_t k_batch = 100;
 constexpr std::size_t k_jobs_in_a_file = 1000;
-
-/// The `store` and `upload` jobs in the queue, by a hash of path and size.
-class QueuedStores {
-  public:
-    explicit QueuedStores(const queue::Spool& spool) {
-        queue::survey(spool, [&](const queue::SurveyedJob& seen) {
-            if (seen.job && seen.state != queue::JobState::rejected &&
-                (seen.job->keyword == queue::Keyword::upload || seen.job->keyword == queue::Keyword::store))
-                m_versions.insert(key(seen.job->path, seen.job->size_bytes));
-        });
-    }
-    /// false: it was there already.
-    bool add(const Link& link) { return m_versions.insert(key(link.path, link.size_bytes)).second; }
-
-  private:
-    static std::uint64_t key(const std::string& path, std::uint64_t size_bytes) {
-        return base::stable_hash(path + '\0' + std::to_string(size_bytes));
-    }
-    std::unordered_set<std::uint64_t> m_versions;
-};
-
-queue::JobRecord store_job(const Link& link) {
-    queue::JobRecord job;
-    job.keyword = queue::Keyword::store;
-    job.path = link.path;
-    job.size_bytes = link.size_bytes;
-    job.mtime = link.mtime;
-    return job;
-}
 
 class Forget {
   public:
@@ -228,7 +198,7 @@ class Forget {
     void queue_what_is_missing(const Link& link) {
         if (link.servers.empty()) {
             if (look_for(link) == InFileSpace::yes && m_queued_stores.add(link))
-                queue(store_job(link), m_report.to_store);
+                queue(processor::store_job(link), m_report.to_store);
         } else if (m_replicate == Replicate::yes) {
             const unsigned wanted = std::max(link.copies, 1U);
             if (copies_that_count(link) >= wanted)
@@ -238,7 +208,7 @@ class Forget {
                 return;
             }
             m_queued_replications.add(link, wanted);
-            queue(replicate_job(link, wanted), m_report.to_copy);
+            queue(processor::replicate_job(link, wanted), m_report.to_copy);
         }
     }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "processor/link_jobs.hpp"
 #include "processor/removals.hpp"
 #include "queue/outbox.hpp"
 
@@ -165,7 +166,7 @@ bool FileRepair::queue_replication(const catalog::Link& link, unsigned copies, q
     if (m_queued_replications->has(link, copies))
         return false;
     m_queued_replications->add(link, copies);
-    job = replicate_job(link, copies);
+    job = processor::replicate_job(link, copies);
     return true;
 }
 
@@ -185,7 +186,7 @@ bool FileRepair::queue_store(const catalog::Link& link, queue::JobRecord& job, D
         return false;
     if (!m_queued_stores)
         m_queued_stores.emplace(m_context.spool);
-    job = store_job(link);
+    job = processor::store_job(link);
     return m_queued_stores->add(link);
 }
 

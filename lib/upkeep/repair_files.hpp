@@ -2,8 +2,8 @@
 #pragma once
 
 #include "processor/file_space.hpp"
+#include "upkeep/queued_stores.hpp"
 #include "upkeep/repair_context.hpp"
-#include "upkeep/repair_stores.hpp"
 #include "upkeep/replication.hpp"
 
 #include <mutex>

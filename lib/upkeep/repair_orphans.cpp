@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/path_name.hpp"
+#include "processor/link_jobs.hpp"
 #include "processor/removals.hpp"
 #include "queue/outbox.hpp"
 
@@ -153,7 +154,7 @@ void OrphanRepair::queue_removals() {
     if (!m_context.pretends()) {
         queue::Outbox outbox(m_context.spool);
         for (const Orphan& orphan : m_batch)
-            outbox.add(processor::removal_of({orphan.finding.node, orphan.finding.name, {}},
+            outbox.add(processor::remove_job({orphan.finding.node, orphan.finding.name, {}},
                                              lost_and_found_path(orphan.finding.node, orphan.finding.name),
                                              orphan.finding.size_bytes),
                        queue::Priority::normal, "");

@@ -3,6 +3,7 @@
 
 #include "base/checksum.hpp"
 #include "base/path_name.hpp"
+#include "processor/link_jobs.hpp"
 #include "queue/survey.hpp"
 
 #include <fmt/format.h>
@@ -21,17 +22,6 @@ std::uint64_t version_hash(const std::string& path, std::uint64_t size_bytes,
 
 } // namespace
 
-queue::JobRecord replicate_job(const catalog::Link& link, unsigned copies) {
-    queue::JobRecord job;
-    job.keyword = queue::Keyword::replicate;
-    job.path = link.path;
-    job.size_bytes = link.size_bytes;
-    job.mtime = link.mtime;
-    job.copies = copies;
-    job.set_attribute("copies", std::to_string(copies));
-    return job;
-}
-
 QueuedReplications::QueuedReplications(const queue::Spool& spool) {
     queue::survey(spool, [&](const queue::SurveyedJob& seen) {
         const bool will_run = seen.state == queue::JobState::ready || seen.state == queue::JobState::deferred;
@@ -47,7 +37,7 @@ void QueuedReplications::add(const queue::JobRecord& job) {
 }
 
 void QueuedReplications::add(const catalog::Link& link, unsigned copies) {
-    add(replicate_job(link, copies));
+    add(processor::replicate_job(link, copies));
 }
 
 bool QueuedReplications::has(const catalog::Link& link, unsigned copies) const {

@@ -1,4 +1,4 @@
-// Asking for more copies: `replicate` jobs, and which of them are queued already.
+// Which `replicate` jobs are queued already.
 #pragma once
 
 #include "catalog/link.hpp"
@@ -9,9 +9,6 @@
 #include <unordered_map>
 
 namespace nodespool::upkeep {
-
-/// `replicate FILE SIZE MTIME copies=N` for the version that @p link records.
-queue::JobRecord replicate_job(const catalog::Link& link, unsigned copies);
 
 /// The `replicate` jobs that will run, ready and deferred, as one look at the whole queue found them. Held
 /// and rejected ones do not count, nor those that name nodes: they may never reach the number. Memory: 16

@@ -1,4 +1,5 @@
 // check: what it finds, and what it must not take for a finding.
+#include "processor/link_jobs.hpp"
 #include "processor/removals.hpp"
 #include "processor/sending_log.hpp"
 #include "queue/outbox.hpp"
@@ -19,7 +20,7 @@ const std::string k_time = "1700000000.000000005";
 void queue_removal(const AuditWorld& world, const catalog::Copy& copy) {
     const queue::Spool spool(world.root(), base::system_clock());
     queue::Outbox outbox(spool);
-    outbox.add(processor::removal_of(copy, "f", 1), queue::Priority::normal, "");
+    outbox.add(processor::remove_job(copy, "f", 1), queue::Priority::normal, "");
     outbox.commit();
 }
 

@@ -1,4 +1,5 @@
 // Which `replicate` jobs are queued already.
+#include "processor/link_jobs.hpp"
 #include "support/copies.hpp"
 #include "upkeep/replication.hpp"
 
@@ -19,7 +20,7 @@ QueuedReplications queued_in(const CopyWorld& world) {
 TEST_CASE("the job names the version and the number of copies") {
     CopyWorld world;
     world.plant("a b/f", "12345", {"n1"});
-    CHECK(queue::format_job(upkeep::replicate_job(world.link("a b/f").value(), 2)) ==
+    CHECK(queue::format_job(processor::replicate_job(world.link("a b/f").value(), 2)) ==
           "replicate a%20b/f 5 1700000000.123456789 copies=2");
 }
 
@@ -29,7 +30,7 @@ TEST_CASE("a queued job counts for its own version and for as many copies as it 
     const catalog::Link link = world.link("f").value();
     CHECK_FALSE(queued_in(world).has(link, 1));
     world.queue("1.q",
-                queue::format_job(upkeep::replicate_job(link, 2)) + " attempts=3 not-before=9999999999\n");
+                queue::format_job(processor::replicate_job(link, 2)) + " attempts=3 not-before=9999999999\n");
     CHECK(queued_in(world).has(link, 1));
     CHECK(queued_in(world).has(link, 2));
     CHECK_FALSE(queued_in(world).has(link, 3));

@@ -1,5 +1,5 @@
-// `store` jobs for files without a copy.
-#include "upkeep/repair_stores.hpp"
+// `store` jobs.
+#include "upkeep/queued_stores.hpp"
 
 #include "base/checksum.hpp"
 #include "queue/survey.hpp"
@@ -13,15 +13,6 @@ std::uint64_t key(const std::string& path, std::uint64_t size_bytes) {
 }
 
 } // namespace
-
-queue::JobRecord store_job(const catalog::Link& link) {
-    queue::JobRecord job;
-    job.keyword = queue::Keyword::store;
-    job.path = link.path;
-    job.size_bytes = link.size_bytes;
-    job.mtime = link.mtime;
-    return job;
-}
 
 QueuedStores::QueuedStores(const queue::Spool& spool) {
     queue::survey(spool, [&](const queue::SurveyedJob& seen) {
