@@ -248,7 +248,7 @@ probe_passed() { # NODE
     wait
     [ "$(grep -cE '^n[1-5] (draining|read-only)$' "$root/.nodes")" = 5 ]
     [ "$(wc -l <"$root/.nodes")" = 5 ]
-    [ -z "$(find "$root" -name '*.tmp')" ]
+    [ -z "$(find "$root" -type f -name '*.tmp')" ]
 }
 
 @test "a read-only node is probed without being written to" {

@@ -254,7 +254,7 @@ run_and_kill() {
     [ "$(jobs_waiting | awk '$1 == "remove" && $2 == "n1" { print $3 }' | sort -u | wc -l)" = 1500 ]
     jobs_are 0 '^replicate '
     [ -z "$(link_files -exec grep -l '^gone' {} +)" ]
-    [ -z "$(find "$root" -name '*.tmp')" ]
+    [ -z "$(find "$root" -type f -name '*.tmp')" ]
 }
 
 every_file_has_a_copy() {
