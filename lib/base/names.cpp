@@ -171,7 +171,8 @@ std::optional<FileType> type_of_entry(int dir_fd, const std::string& name, unsig
 
 void for_each_entry(int dir_fd, std::string_view path_for_errors,
                     const std::function<bool(const std::string& name)>& visit) {
-    read_entries(dir_fd, path_for_errors, [&](const std::string& name, unsigned char) { return visit(name); });
+    read_entries(dir_fd, path_for_errors,
+                 [&](const std::string& name, unsigned char) { return visit(name); });
 }
 
 void for_each_typed_entry(int dir_fd, std::string_view path_for_errors,
