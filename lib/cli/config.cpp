@@ -111,7 +111,12 @@ void read_sections(const std::string& text, const ConfigOrigin& origin, Config& 
         if (!base::is_node_name(node_name))
             throw_config_error(origin.file, section.line, "section " + quoted_key(section.name),
                                "[cluster] or [node.NAME], NAME of letters, digits, '_', '.' and '-'");
-        config.nodes.push_back(read_node(section, node_name, origin));
+        node::NodeConfig node = read_node(section, node_name, origin);
+        for (const node::NodeConfig& other : config.nodes) // two copies on it would be one
+            if (other.url == node.url && other.user == node.user)
+                throw_config_error(origin.file, section.line, "the url of node " + other.name,
+                                   "a url that no other node has");
+        config.nodes.push_back(std::move(node));
     }
     po::variables_map values = values_of_environment();
     values.next(&from_file);

@@ -1,6 +1,7 @@
 // Walks the directory of a `file:` node, and tells what file system it is on.
 #include "base/record_stack.hpp"
 #include "node/file_action.hpp"
+#include "node/remote_name.hpp"
 
 #include <exception>
 
@@ -46,7 +47,7 @@ void FileSession::list_directory(const base::Fd& directory, const std::string& p
             if (!status)
                 return true; // removed a moment ago
             try {
-                if (status->type == base::FileType::directory)
+                if (status->type == base::FileType::directory && prefix + name != k_of_file_system)
                     directories.push(prefix + name);
                 else if (status->type == base::FileType::regular)
                     visit({prefix + name, status->size_bytes, status->mtime});

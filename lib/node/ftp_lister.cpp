@@ -150,7 +150,7 @@ FtpLister::Outcome FtpLister::list_facts(const Candidate& directory) {
             return;
         has_entry = has_entry || facts->type != EntryType::parent;
         const std::string name = join(directory.name, facts->name);
-        if (facts->type == EntryType::directory)
+        if (facts->type == EntryType::directory && name != k_of_file_system)
             m_candidates.push(k_directory_mark + name);
         else if (facts->type == EntryType::file)
             m_visit({name, facts->size_bytes, facts->mtime});
@@ -194,7 +194,7 @@ FtpLister::Outcome FtpLister::list_ls(const Candidate& directory) {
         if (is_itself_or_parent(entry.name))
             return;
         const std::string name = join(directory.name, entry.name);
-        if (entry.type == 'd')
+        if (entry.type == 'd' && name != k_of_file_system)
             m_candidates.push(k_directory_mark + name);
         else if (entry.type == '-' && m_times == Times::exact && can_be_asked_for(name))
             m_names.push(std::to_string(entry.size_bytes) + '/' + name);

@@ -3,6 +3,10 @@
 
 #include "base/log.hpp"
 
+#include <fmt/format.h>
+
+#include <system_error>
+
 namespace nodespool::processor {
 
 std::unique_ptr<node::Session> SessionPool::take(std::size_t node) {
@@ -28,8 +32,18 @@ Lanes::Lanes(unsigned count, Scheduler& scheduler, Work& work, node::Interrupt i
       m_work(&work),
       m_acted(std::move(acted)),
       m_sessions(scheduler, std::move(interrupt)) {
-    for (unsigned i = 0; i < count; ++i)
-        m_threads.emplace_back([this] { run(); });
+    m_threads.reserve(count);
+    for (unsigned i = 0; i < count; ++i) {
+        try {
+            m_threads.emplace_back([this] { run(); });
+        } catch (const std::system_error& error) {
+            if (m_threads.empty())
+                throw base::SystemError("start a thread", error.code().value());
+            base::log(base::LogLevel::warning,
+                      fmt::format("{} of {} lanes: cannot start a thread: {}", i, count, error.what()));
+            break;
+        }
+    }
 }
 
 Lanes::~Lanes() {

@@ -55,6 +55,7 @@ bool NodeHealth::failed(node::Failure failure, const std::string& reason, base::
     switch (failure) {
     case node::Failure::node_down:
         take_down(now);
+        m_state = NodeState::down; // also a full one: it cannot be read from either
         return true;
     case node::Failure::node_full:
         m_state = NodeState::full;

@@ -20,6 +20,10 @@ class NodeHealth {
     /// May a job be given to the node at @p now? For a node that is down, one job at a time once its rest is
     /// over.
     [[nodiscard]] bool is_usable(base::MonotonicTime now) const;
+    /// May a copy be read from it? A full node has room for no more, but what it has can be read.
+    [[nodiscard]] bool is_readable(base::MonotonicTime now) const {
+        return m_state == NodeState::full || is_usable(now);
+    }
     /// A job was given to the node.
     void given(base::MonotonicTime now);
     /// That job ended without having tried the node.

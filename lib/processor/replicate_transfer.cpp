@@ -22,7 +22,7 @@ class ReplicateTransfer::FromSource final : public node::Sink {
         if (m_transfer->m_context.stop() == base::Stop::now)
             throw Interrupted{};
         if (m_position + bytes.size() > m_transfer->m_effect->link.size_bytes)
-            throw m_transfer->source_error("it has more bytes than its link file records");
+            throw WrongCopy{m_transfer->source_error("it has more bytes than its link file records")};
         // Another source before this one has brought the beginning.
         const std::uint64_t relayed = m_transfer->m_relay.written();
         const auto known = static_cast<std::size_t>(
@@ -30,6 +30,7 @@ class ReplicateTransfer::FromSource final : public node::Sink {
         m_position += bytes.size();
         m_transfer->pass_on(bytes.subspan(known));
     }
+    [[nodiscard]] std::uint64_t position() const { return m_position; }
 
   private:
     ReplicateTransfer* m_transfer;
@@ -112,9 +113,14 @@ ReplicateTransfer::Ending ReplicateTransfer::feed() {
             return Ending::complete; // every target has failed: they say why
         } catch (const Interrupted&) {
             return Ending::interrupted;
+        } catch (const WrongMixture&) {
+            return Ending::source_lost; // those that broke off are not asked again: the last one alone is
+        } catch (const WrongCopy& wrong) {
+            m_nodes->change_source(wrong.error);
+            return Ending::source_lost;
         } catch (const node::NodeError& error) {
-            const bool is_spoilt = m_relay.written() == m_effect->link.size_bytes;
-            if (!m_nodes->change_source(error) || is_spoilt)
+            const bool is_complete = m_relay.written() == m_effect->link.size_bytes;
+            if (!m_nodes->change_source(error) || is_complete)
                 return Ending::source_lost;
         }
     }
@@ -131,11 +137,14 @@ void ReplicateTransfer::read_from(node::Session& session) {
     m_effect->read.push_back(*copy);
     FromSource sink(*this);
     session.get(copy->name, sink);
-    if (m_relay.written() != link.size_bytes)
-        throw source_error(
-            fmt::format("it has {} bytes, its link file records {}", m_relay.written(), link.size_bytes));
-    if (m_kind != base::ChecksumKind::none && m_digest.finish() != link.checksum)
-        throw source_error("its content is not what its link file records (" + link.checksum + ")");
+    if (sink.position() != link.size_bytes)
+        throw WrongCopy{source_error(
+            fmt::format("it has {} bytes, its link file records {}", sink.position(), link.size_bytes))};
+    if (m_kind == base::ChecksumKind::none || m_digest.finish() == link.checksum)
+        return;
+    if (m_effect->read.size() > 1)
+        throw WrongMixture{};
+    throw WrongCopy{source_error("its content is not what its link file records (" + link.checksum + ")")};
 }
 
 /// Digested, counted, and slowed down where the operator wants it.
@@ -174,12 +183,11 @@ ReplicateTransfer::Ending ReplicateTransfer::finish(Ending ending) {
 
 void ReplicateTransfer::discard(std::size_t index) {
     const Target& target = m_targets[index];
-    const bool never_got_there =
-        target.failure && target.failure->failure() == node::Failure::node_down && !m_relay.has_begun(index);
-    if (never_got_there)
-        m_context.sending.settle(target.sent.entry);
-    else
+    if (!target.failure || target.failure->failure() != node::Failure::node_down)
         discard_copy(m_nodes->target(index), target.sent.copy.name, m_context.sending, target.sent.entry);
+    else if (!m_relay.has_begun(index)) // nothing got there
+        m_context.sending.settle(target.sent.entry);
+    // Else the entry stays open: to ask a node that is down would keep the other copies from their commit.
 }
 
 } // namespace nodespool::processor

@@ -41,7 +41,8 @@ struct TransferContext {
 };
 
 /// Used once. The lane's thread reads from the source; each target has a thread of its own. Where the source
-/// fails, another takes over at the byte where it stopped.
+/// breaks off, another takes over at the byte where it stopped; where its copy turns out to be a wrong one,
+/// the transfer ends, for what it sent may be wrong too.
 class ReplicateTransfer {
   public:
     /// Notes the copies in the sending log. @param effect  its link says what to copy
@@ -57,6 +58,12 @@ class ReplicateTransfer {
 
   private:
     class FromSource;
+    /// A source's copy is not what the link file records.
+    struct WrongCopy {
+        node::NodeError error;
+    };
+    /// The content is wrong, and came from several sources: nobody can tell from which of them.
+    struct WrongMixture {};
     struct Target {
         ReplicateEffect::Sent sent;
         bool is_complete = false;

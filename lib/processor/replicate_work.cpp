@@ -1,6 +1,7 @@
 // replicate: what is to be done with a job.
 #include "processor/replicate_work.hpp"
 
+#include "processor/copy_count.hpp"
 #include "processor/leftover_copies.hpp"
 #include "processor/replicate_transfer.hpp"
 
@@ -81,7 +82,7 @@ std::size_t ReplicateWork::missing_copies(const Job& job, const catalog::Link& l
 /// With enough copies recorded now, is the upload itself still in the file space?
 bool ReplicateWork::may_release_local_file(const catalog::Link& link) const {
     if (m_cluster->keep_local == KeepLocal::yes || m_cluster->release_at_copies <= 1 ||
-        link.servers.size() < m_cluster->release_at_copies)
+        reachable_copies(*m_cluster, link) < m_cluster->release_at_copies)
         return false;
     const FileSpace::Found found = m_files.look(link.path);
     return found.status && link.records(found.status->size_bytes, found.status->mtime);

@@ -9,14 +9,10 @@ namespace nodespool::processor {
 
 namespace {
 
-/// A backlog of this length is never too much.
-constexpr std::size_t k_backlog = 64;
 /// A node with less than this will soon have nothing to do.
-constexpr std::size_t k_low_backlog = k_backlog / 2;
+constexpr std::size_t k_low_backlog = Scheduler::k_backlog / 2;
 /// No backlog grows beyond this.
 constexpr std::size_t k_long_backlog = 4096;
-/// So long may the first in a backlog wait before its node is said to lag.
-constexpr std::chrono::seconds k_patience{30};
 
 bool any(const std::vector<bool>& flags) {
     return std::find(flags.begin(), flags.end(), true) != flags.end();

@@ -26,6 +26,11 @@ namespace nodespool::processor {
 /// share of the lanes.
 class Scheduler {
   public:
+    /// A backlog of this length is never too much.
+    static constexpr std::size_t k_backlog = 64;
+    /// So long may the first in a backlog wait before its node is said to lag.
+    static constexpr std::chrono::seconds k_patience{30};
+
     Scheduler(const std::vector<node::NodeConfig>& nodes, unsigned lanes, const base::Clock& clock);
 
     enum class Placement {
@@ -127,8 +132,14 @@ class Scheduler {
     [[nodiscard]] std::vector<bool> further_targets(const Job& job, std::size_t first) const;
     [[nodiscard]] bool has_seats(const Job& job, std::size_t first) const;
     Seats seat(const Job& job, std::size_t first);
+    void take_source(const Job& job, Seats& seats);
     [[nodiscard]] unsigned fair_share() const;
-    [[nodiscard]] std::optional<std::size_t> next_for_a_lane() const;
+    struct Next {
+        std::size_t node;
+        std::size_t at; ///< in its backlog
+    };
+    [[nodiscard]] std::optional<std::size_t> first_with_seats(std::size_t index) const;
+    [[nodiscard]] std::optional<Next> next_for_a_lane() const;
     std::vector<JobPtr> take_backlog(Node& node);
 
     const base::Clock* m_clock;

@@ -26,21 +26,36 @@ unsigned Scheduler::fair_share() const {
     return std::max(share, 1U);
 }
 
-/// The node whose next job a free lane should take: of those with a job and a free connection, the one with
-/// the fewest lanes; beyond its share only where no other node has work.
-std::optional<std::size_t> Scheduler::next_for_a_lane() const {
-    std::optional<std::size_t> best;
+/// The place in the node's backlog of the first job that a lane can have all nodes for. What waits for a busy
+/// source does not stop the jobs behind it, but they do not overtake it for ever.
+std::optional<std::size_t> Scheduler::first_with_seats(std::size_t index) const {
+    const Node& node = m_nodes[index];
+    if (node.backlog.empty() || !has_connection(index))
+        return std::nullopt;
+    const bool is_patient = m_clock->monotonic() - node.backlog.front().since < k_patience;
+    const std::size_t reach = is_patient ? std::min(node.backlog.size(), k_backlog) : 1;
+    for (std::size_t at = 0; at < reach; ++at)
+        if (has_seats(*node.backlog[at].job, index))
+            return at;
+    return std::nullopt;
+}
+
+/// The node whose next job a free lane should take, and that job's place in its backlog: of those with a job
+/// whose nodes have a free connection, the one with the fewest lanes; beyond its share only where no other
+/// node has work.
+std::optional<Scheduler::Next> Scheduler::next_for_a_lane() const {
+    std::optional<Next> best;
     std::size_t with_work = 0;
     for (std::size_t i = 0; i < m_nodes.size(); ++i) {
         const Node& node = m_nodes[i];
         with_work += !node.backlog.empty() || node.active > 0 ? 1 : 0;
-        if (node.backlog.empty() || !has_seats(*node.backlog.front().job, i))
-            continue;
-        if (!best || node.active < m_nodes[*best].active ||
-            (node.active == m_nodes[*best].active && node.backlog.size() > m_nodes[*best].backlog.size()))
-            best = i;
+        const Node* const before = best ? &m_nodes[best->node] : nullptr;
+        if (before == nullptr || node.active < before->active ||
+            (node.active == before->active && node.backlog.size() > before->backlog.size()))
+            if (const std::optional<std::size_t> at = first_with_seats(i))
+                best = Next{i, *at};
     }
-    if (best && with_work > 1 && m_nodes[*best].active >= fair_share())
+    if (best && with_work > 1 && m_nodes[best->node].active >= fair_share())
         return std::nullopt;
     return best;
 }
@@ -50,11 +65,11 @@ std::optional<Scheduler::Task> Scheduler::take() {
     for (;;) {
         if (m_closed)
             return std::nullopt;
-        if (const std::optional<std::size_t> index = next_for_a_lane()) {
-            Node& node = m_nodes[*index];
-            Task task{std::move(node.backlog.front().job), {}};
-            node.backlog.pop_front();
-            task.seats = seat(*task.job, *index);
+        if (const std::optional<Next> next = next_for_a_lane()) {
+            std::deque<Waiting>& backlog = m_nodes[next->node].backlog;
+            Task task{std::move(backlog[next->at].job), {}};
+            backlog.erase(backlog.begin() + static_cast<std::ptrdiff_t>(next->at));
+            task.seats = seat(*task.job, next->node);
             m_room.notify_all();
             return task;
         }
@@ -70,7 +85,7 @@ std::optional<Scheduler::Task> Scheduler::take() {
 
 bool Scheduler::can_read(const Job& job, std::size_t index) const {
     return job.need.sources[index] && !job.has_tried_source(index) &&
-           m_nodes[index].health.is_usable(m_clock->monotonic());
+           m_nodes[index].health.is_readable(m_clock->monotonic());
 }
 
 /// True also of a job that reads from no node.
@@ -146,11 +161,18 @@ Scheduler::Seats Scheduler::seat(const Job& job, std::size_t first) {
         m_nodes[next].health.given(m_clock->monotonic());
         seats.targets.push_back(hold(next));
     }
-    if (const auto source = free_source(job)) {
-        m_nodes[*source].health.given(m_clock->monotonic());
-        seats.source = hold(*source);
-    }
+    take_source(job, seats);
     return seats;
+}
+
+void Scheduler::take_source(const Job& job, Seats& seats) {
+    seats.source = free_source(job);
+    if (!seats.source)
+        return;
+    Node& node = m_nodes[*seats.source];
+    ++node.connections;
+    if (node.health.state() != NodeState::full) // that one can be read is no sign of room
+        node.health.given(m_clock->monotonic());
 }
 
 void Scheduler::release(const Seats& seats) {
@@ -168,11 +190,7 @@ void Scheduler::change_source(const Job& job, Seats& seats) {
     const std::scoped_lock lock(m_mutex);
     if (seats.source)
         --m_nodes[*seats.source].connections;
-    seats.source = free_source(job);
-    if (seats.source) {
-        ++m_nodes[*seats.source].connections;
-        m_nodes[*seats.source].health.given(m_clock->monotonic());
-    }
+    take_source(job, seats);
     m_room.notify_all();
     m_work.notify_all();
 }
@@ -204,8 +222,10 @@ std::vector<JobPtr> Scheduler::close_nodes(const std::vector<std::string>& why_c
     std::vector<JobPtr> waiting;
     for (std::size_t i = 0; i < m_node_count; ++i) {
         m_nodes[i].why_closed = why_closed[i];
-        if (!why_closed[i].empty())
-            std::ranges::move(take_backlog(m_nodes[i]), std::back_inserter(waiting));
+        if (why_closed[i].empty() || m_nodes[i].backlog.empty())
+            continue;
+        m_nodes[i].health.not_tried(); // the job that was to probe it may be among these
+        std::ranges::move(take_backlog(m_nodes[i]), std::back_inserter(waiting));
     }
     m_room.notify_all();
     return waiting;

@@ -1,4 +1,5 @@
 // store: the commit of finished transfers, and the release of local files.
+#include "processor/copy_count.hpp"
 #include "processor/removals.hpp"
 #include "processor/report.hpp"
 #include "processor/store_work.hpp"
@@ -70,7 +71,7 @@ void StoreWork::decide(catalog::LinkBatch& batch, Job& job, std::vector<WithGone
         job.outcome = {Result::duplicate, "another job stored this version meanwhile"};
     if (!link)
         return;
-    effect.recorded_copies = link->servers.size();
+    effect.recorded_copies = reachable_copies(*m_cluster, *link);
     batch.rely_on(job.record.path);
     if (!link->gone.empty()) // a run died before the removals were queued
         replaced.push_back({*link, 0});

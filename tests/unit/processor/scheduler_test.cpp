@@ -259,6 +259,32 @@ TEST_CASE("a lane takes all nodes that a job needs at once, or waits") {
     scheduler.release(second->seats);
 }
 
+TEST_CASE("a job that waits for a busy source does not stop those behind it, for as long as it can wait") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({1, 4, 4, 4}), 4, clock);
+    const auto place = [&](const std::string& line, std::vector<bool> sources) {
+        JobPtr next = job(line);
+        next->need = {sources, 1, sources};
+        REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+    };
+    place("store slow 1 1 n2", {true, false, false, false});
+    const auto slow = scheduler.take(); // holds the only connection to n1
+    REQUIRE(slow->seats.source == 0);
+    place("store waits 1 1 n3", {true, false, false, false});
+    for (const char* line : {"store b 1 1 n3", "store c 1 1 n3"})
+        place(line, {false, false, false, true});
+    const auto overtaking = scheduler.take();
+    CHECK(overtaking->job->record.path == "b");
+    clock.time += Scheduler::k_patience;
+    std::optional<Scheduler::Task> waiting;
+    std::thread lane([&] { waiting = scheduler.take(); });
+    scheduler.release(overtaking->seats); // "c" may not overtake it any more
+    scheduler.release(slow->seats);
+    lane.join();
+    CHECK(waiting->job->record.path == "waits");
+    scheduler.release(waiting->seats);
+}
+
 TEST_CASE("a job with no node to read from is not placed; one whose last source fails is not stuck") {
     ManualClock clock;
     Scheduler scheduler(nodes({1, 1}), 2, clock);
@@ -277,6 +303,40 @@ TEST_CASE("a job with no node to read from is not placed; one whose last source 
     JobPtr late = copy_from_n1();
     CHECK(scheduler.place(late) == Scheduler::Placement::no_node);
     CHECK(scheduler.why_no_node(*late) == "no copy can be read: n1: refused (down)");
+}
+
+TEST_CASE("a full node can still be read from, and is not taken for one with room because of that") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({2, 2}), 2, clock);
+    scheduler.failed(0, node::Failure::node_full, "n1: 552");
+    for (const auto rest : {0s, 301s}) {
+        clock.time += rest;
+        JobPtr from_n1 = job();
+        from_n1->need = {{true, false}, 1, {true, false}};
+        REQUIRE(scheduler.place(from_n1) == Scheduler::Placement::placed);
+        const auto task = scheduler.take();
+        REQUIRE(task->seats.source == 0);
+        scheduler.succeeded(0);
+        scheduler.release(task->seats);
+        CHECK(scheduler.report()[0].state == NodeState::full);
+    }
+    scheduler.failed(0, node::Failure::node_down, "n1: refused");
+    JobPtr late = job();
+    late->need = {{true, false}, 1, {true, false}};
+    CHECK(scheduler.place(late) == Scheduler::Placement::no_node);
+}
+
+TEST_CASE("a node that is closed while its probe waits can be probed once it is open again") {
+    ManualClock clock;
+    Scheduler scheduler(nodes({1}), 1, clock);
+    scheduler.failed(0, node::Failure::node_down, "n1: refused");
+    clock.time += 31s;
+    JobPtr probe = job();
+    REQUIRE(scheduler.place(probe) == Scheduler::Placement::placed);
+    CHECK(scheduler.close_nodes({"draining"}).size() == 1);
+    scheduler.close_nodes({""});
+    JobPtr next = job();
+    CHECK(scheduler.place(next) == Scheduler::Placement::placed);
 }
 
 TEST_CASE("another source takes the place of one that failed, where its connection is free") {
