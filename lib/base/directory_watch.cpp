@@ -35,14 +35,16 @@ bool take_events(int inotify) {
 
 } // namespace
 
-DirectoryWatch::DirectoryWatch(const std::string& directory)
+DirectoryWatch::DirectoryWatch(const std::vector<std::string>& directories)
     : m_inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       m_wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!m_inotify.is_open() || !m_wake.is_open())
+        throw_errno("watch directories");
     // IN_CLOSE_WRITE too: who renames a file into place may hold its lock a moment longer than the rename.
-    if (!m_inotify.is_open() || !m_wake.is_open() ||
-        ::inotify_add_watch(m_inotify.get(), directory.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) <
-            0)
-        throw_errno("watch " + directory);
+    for (const std::string& directory : directories)
+        if (::inotify_add_watch(m_inotify.get(), directory.c_str(),
+                                IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) < 0)
+            throw_errno("watch " + directory);
 }
 
 bool DirectoryWatch::wait(std::chrono::milliseconds longest) {

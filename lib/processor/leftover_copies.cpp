@@ -17,10 +17,11 @@ namespace {
 class Settler {
   public:
     Settler(const std::vector<node::NodeConfig>& nodes, const catalog::Catalog& catalog,
-            const queue::Spool& spool)
+            const queue::Spool& spool, node::Interrupt interrupt)
         : m_nodes(&nodes),
           m_catalog(&catalog),
-          m_outbox(spool) {}
+          m_outbox(spool),
+          m_interrupt(std::move(interrupt)) {}
 
     /// true: the copy is recorded, gone, or named by a job that commit() makes durable. false: its link file
     /// cannot be read, so that nobody can tell: the entry stays.
@@ -56,11 +57,14 @@ class Settler {
             return false;
         auto& session = m_sessions[sending.node];
         if (!session)
-            session = node::make_session(*config);
+            session = node::make_session(*config, m_interrupt);
         try {
             session->remove(sending.name);
         } catch (const node::NodeError& error) {
             base::log(base::LogLevel::warning, error.what());
+            m_unreachable.insert(sending.node);
+            return false;
+        } catch (const node::Interrupted&) {
             m_unreachable.insert(sending.node);
             return false;
         }
@@ -74,6 +78,7 @@ class Settler {
     const std::vector<node::NodeConfig>* m_nodes;
     const catalog::Catalog* m_catalog;
     queue::Outbox m_outbox;
+    node::Interrupt m_interrupt;
     std::map<std::string, std::unique_ptr<node::Session>> m_sessions;
     std::set<std::string> m_unreachable;
 };
@@ -81,10 +86,11 @@ class Settler {
 } // namespace
 
 void settle_leftover_copies(const std::string& cluster_root, const std::vector<node::NodeConfig>& nodes,
-                            const catalog::Catalog& catalog, const queue::Spool& spool, SendingLog& own) {
+                            const catalog::Catalog& catalog, const queue::Spool& spool, SendingLog& own,
+                            const node::Interrupt& interrupt) {
     std::vector<AbandonedLog> abandoned = AbandonedLog::find(cluster_root);
     const auto own_entries = own.open_entries();
-    Settler settler(nodes, catalog, spool);
+    Settler settler(nodes, catalog, spool, interrupt);
     std::vector<AbandonedLog*> settled_logs;
     for (AbandonedLog& log : abandoned) {
         const std::vector<Sending> entries = log.open_entries();

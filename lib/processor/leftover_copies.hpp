@@ -15,9 +15,11 @@ namespace nodespool::processor {
 
 /// Settles every open entry of @p own and of the logs of dead processes: a copy that its link file records
 /// stays; any other is deleted on its node, or becomes a `remove` job where the node cannot be asked now.
-/// After a crash in here the logs are still there, and the next run does it again.
+/// @param interrupt  true: nodes are asked no more, the rest becomes jobs. After a crash in here the logs are
+/// still there, and the next run does it again.
 void settle_leftover_copies(const std::string& cluster_root, const std::vector<node::NodeConfig>& nodes,
-                            const catalog::Catalog& catalog, const queue::Spool& spool, SendingLog& own);
+                            const catalog::Catalog& catalog, const queue::Spool& spool, SendingLog& own,
+                            const node::Interrupt& interrupt);
 
 /// Takes what a failed transfer left from its node at once, over the session at hand; where that fails too,
 /// the entry stays open for settle_leftover_copies().

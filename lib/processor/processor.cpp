@@ -84,8 +84,11 @@ Processor::~Processor() {
 Summary Processor::run() {
     m_spool->clear_abandoned();
     m_node_memory.restore_cursor();
-    if (m_options.follow == Follow::yes)
-        m_watch = std::make_unique<base::DirectoryWatch>(m_spool->path());
+    if (m_options.follow == Follow::yes) {
+        std::vector<std::string> directories = m_work->watched_directories();
+        directories.push_back(m_spool->path());
+        m_watch = std::make_unique<base::DirectoryWatch>(directories);
+    }
     m_stop->tell([this] { stop(); });
     if (is_stopping())
         stop();

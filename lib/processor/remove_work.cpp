@@ -38,6 +38,10 @@ Outcome kept(const queue::JobRecord& job) {
 
 } // namespace
 
+std::vector<std::string> RemoveWork::watched_directories() const {
+    return {catalog::Deleted(m_cluster->root, m_spool->clock()).path()}; // makes it where it is missing
+}
+
 void RemoveWork::prepare() {
     const catalog::Deleted deleted(m_cluster->root, m_spool->clock());
     deleted.sync(); // a link that could come back must not lose its copies

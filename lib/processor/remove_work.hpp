@@ -8,6 +8,7 @@
 #include "queue/spool.hpp"
 
 #include <functional>
+#include <string>
 #include <vector>
 
 namespace nodespool::processor {
@@ -25,6 +26,7 @@ class RemoveWork final : public Work {
     [[nodiscard]] std::string_view done_word() const override { return "removed"; }
     [[nodiscard]] Use use() const override { return Use::removals; }
 
+    [[nodiscard]] std::vector<std::string> watched_directories() const override;
     /// Works off `.deleted/`: a `remove` job for each copy, and once these are durable the link file goes.
     void prepare() override;
     void foretell(

@@ -180,7 +180,8 @@ void ReplicateWork::act(Job& job, HeldNodes* nodes) {
 
 void ReplicateWork::clean_up() {
     m_catalog->clear_abandoned();
-    settle_leftover_copies(m_cluster->root, m_cluster->nodes, *m_catalog, *m_spool, m_sending);
+    settle_leftover_copies(m_cluster->root, m_cluster->nodes, *m_catalog, *m_spool, m_sending,
+                           [this] { return m_stop() == base::Stop::now; });
 }
 
 } // namespace nodespool::processor

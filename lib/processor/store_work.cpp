@@ -242,7 +242,8 @@ void StoreWork::verify_recorded(Job& job, const catalog::Link& link) {
 
 void StoreWork::clean_up() {
     m_catalog->clear_abandoned();
-    settle_leftover_copies(m_cluster->root, m_cluster->nodes, *m_catalog, *m_spool, m_sending);
+    settle_leftover_copies(m_cluster->root, m_cluster->nodes, *m_catalog, *m_spool, m_sending,
+                           [this] { return m_stop() == base::Stop::now; });
 }
 
 } // namespace nodespool::processor

@@ -72,6 +72,8 @@ class Work {
     [[nodiscard]] virtual std::string_view done_word() const = 0;
     [[nodiscard]] virtual Use use() const = 0;
 
+    /// Directories besides the spool whose news wake a run that stays. Called once, before the first pass.
+    [[nodiscard]] virtual std::vector<std::string> watched_directories() const { return {}; }
     /// At the start of each pass: queues, durably, what is to be done besides the jobs of the queue.
     virtual void prepare() {}
     /// Calls @p tell with each job that prepare() would queue and where it comes from: for dry runs.
