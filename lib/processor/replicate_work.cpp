@@ -57,13 +57,12 @@ std::optional<std::size_t> ReplicateWork::index_of(const std::string& node) cons
     return std::nullopt;
 }
 
-/// Copies on draining nodes do not count, nor do those on nodes that are configured no more.
 std::size_t ReplicateWork::counted_copies(const catalog::Link& link) {
     const std::scoped_lock lock(m_marks_mutex);
     const NodeMarks& marks = m_marks.current();
     return static_cast<std::size_t>(
         std::count_if(link.servers.begin(), link.servers.end(), [&](const catalog::Copy& copy) {
-            return index_of(copy.node) && marks.of(copy.node) != Mark::draining;
+            return counts_as_copy(*m_cluster, marks, copy.node);
         }));
 }
 

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "catalog/walk.hpp"
+#include "processor/copy_count.hpp"
 #include "processor/link_jobs.hpp"
 #include "processor/node_marks.hpp"
 #include "processor/removals.hpp"
@@ -138,14 +139,8 @@ class Drain {
         }
     }
 
-    [[nodiscard]] bool is_configured(const std::string& node) const {
-        return std::any_of(m_cluster->nodes.begin(), m_cluster->nodes.end(),
-                           [&](const auto& config) { return config.name == node; });
-    }
-
-    /// Does a copy there count? @p node is another than the one that is drained.
     [[nodiscard]] bool counts(const std::string& node, const processor::NodeMarks& marks) const {
-        return node != m_node && is_configured(node) && marks.of(node) != processor::Mark::draining;
+        return node != m_node && processor::counts_as_copy(*m_cluster, marks, node);
     }
 
     /// Copies on other nodes, one for each node.

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/path_name.hpp"
 #include "catalog/walk.hpp"
+#include "processor/copy_count.hpp"
 #include "processor/file_space.hpp"
 #include "processor/link_jobs.hpp"
 #include "processor/node_marks.hpp"
@@ -212,15 +213,11 @@ class Forget {
         }
     }
 
-    /// As `replicate` counts: on nodes that are configured and not draining.
     [[nodiscard]] std::size_t copies_that_count(const Link& link) const {
-        std::set<std::string> nodes;
-        for (const node::NodeConfig& config : m_cluster->nodes)
-            if (config.name != m_node && m_marks.of(config.name) != processor::Mark::draining)
-                nodes.insert(config.name);
         return static_cast<std::size_t>(
-            std::count_if(link.servers.begin(), link.servers.end(),
-                          [&](const Copy& copy) { return nodes.contains(copy.node); }));
+            std::count_if(link.servers.begin(), link.servers.end(), [&](const Copy& copy) {
+                return copy.node != m_node && processor::counts_as_copy(*m_cluster, m_marks, copy.node);
+            }));
     }
 
     void queue(const queue::JobRecord& job, std::uint64_t& counter) {
