@@ -58,8 +58,8 @@ need_servers() {
 
 # --- the cluster -----------------------------------------------------------------------------------------------------
 
-# The configuration, mode 0600: `configure KIND… ` makes nodes n1, n2, … of the kinds `ftp` (a vsftpd, started) and `file`.
-# More lines for the sections come from $cluster_lines and $node_lines.
+# The configuration, mode 0600: `configure KIND… ` makes nodes n1, n2, … of the kinds `ftp` (a vsftpd, started), `pure` (a
+# pure-ftpd, started) and `file`. More lines for the sections come from $cluster_lines and $node_lines.
 configure() {
     local kind n=0
     nodes=()
@@ -67,6 +67,7 @@ configure() {
         nodes+=("n$((++n))")
         case $kind in
             ftp) start_vsftpd "$lab/n$n" || return ;;
+            pure) start_pure_ftpd_node "$lab/n$n" || return ;;
             file) mkdir -p "$lab/n$n/root" ;;
         esac
         echo "$kind" >"$lab/n$n/kind"
@@ -80,7 +81,7 @@ write_configuration() {
         printf '[cluster]\nfiles = %s\n%s\n' "$files" "${cluster_lines-}"
         for node in "${nodes[@]}"; do
             case $(<"$lab/$node/kind") in
-                ftp) url=$(server_url "$lab/$node") ;;
+                ftp | pure) url=$(server_url "$lab/$node") ;;
                 file) url=file://$lab/$node/root ;;
             esac
             printf '[node.%s]\nurl = %s\n%s\n' "$node" "$url" "${node_lines-}"
@@ -104,8 +105,14 @@ nodespool() { # PROGRAM [ARG...]
     } >>"$lab/log"
 }
 
-# The same for the programs that take -C; `store`, `queue`, `list` and `upload_hook` with the cluster already named.
+# The same for the programs that take -C, with the cluster already named.
 store() { nodespool store -C "$root" "$@"; }
+replicate() { nodespool replicate -C "$root" "$@"; }
+remove() { nodespool remove -C "$root" "$@"; }
+delete() { nodespool delete -C "$root" "$@"; }
+check() { nodespool check -C "$root" "$@"; }
+drain() { nodespool drain -C "$root" "$@"; }
+forget() { nodespool forget -C "$root" "$@"; }
 list() { nodespool list -C "$root" "$@"; }
 queue() { nodespool queue -C "$root" "$@"; }
 upload_hook() { nodespool upload-hook -C "$root" "$@"; }
@@ -129,20 +136,27 @@ count_logged() { # PATTERN: lines of the last program's log
     grep -acE -e "$1" <<<"$log" || true
 }
 
-# Runs store in the background, its log in $lab/NAME.log, its process id in $pid.
-start_store() { # NAME [ARG...]
-    local name=$1
-    shift
-    "$bin/store" -C "$root" "$@" >"$lab/$name.stdout" 2>"$lab/$name.log" 3>&- &
+# Runs a program in the background, its log in $lab/NAME.log, its standard output in $lab/NAME.stdout, its process id in $pid.
+start() { # NAME PROGRAM [ARG...]
+    local name=$1 program=$2
+    shift 2
+    "$bin/$program" -C "$root" "$@" >"$lab/$name.stdout" 2>"$lab/$name.log" 3>&- &
     pid=$!
 }
+start_store() { start "$1" store "${@:2}"; } # NAME [ARG...]
 
-# Waits for it: $status, $log.
-finish_store() { # NAME PID
+# Waits for it: $status, $output, $log.
+finish() { # NAME PID
     status=0
     wait "$2" || status=$?
+    output=$(<"$lab/$1.stdout")
     log=$(<"$lab/$1.log")
-    printf '$ store in the background: %s # exit status %s\n%s\n' "$1" "$status" "$log" >>"$lab/log"
+    printf '$ in the background: %s # exit status %s\n%s\n' "$1" "$status" "$log" >>"$lab/log"
+}
+finish_store() { finish "$@"; } # NAME PID
+
+has_logged() { # NAME PATTERN: the program that was started as NAME
+    grep -qaE -e "$2" "$lab/$1.log"
 }
 
 # --- uploads ---------------------------------------------------------------------------------------------------------
@@ -191,12 +205,28 @@ scan_until_jobs_are() { # COUNT
 size_of() { stat -c %s -- "$1"; }
 mtime_of() { stat -c %.9Y -- "$1"; }
 
+# Queues the lines of stdin, all of them good.
+add_jobs() {
+    queue add
+    exits 0
+}
+
 # Job lines, to be written into queue files by hand.
 upload_line() { # NAME [REST...]
-    echo "upload $1 0 $(size_of "$files/$1") $(mtime_of "$files/$1") ${*:2}"
+    echo "upload ${1// /%20} 0 $(size_of "$files/$1") $(mtime_of "$files/$1") ${*:2}"
 }
 store_line() { # NAME [REST...]
-    echo "store $1 $(size_of "$files/$1") $(mtime_of "$files/$1") ${*:2}"
+    echo "store ${1// /%20} $(size_of "$files/$1") $(mtime_of "$files/$1") ${*:2}"
+}
+
+
+# Of the version that the link file records.
+replicate_line() { # NAME [REST...]
+    awk -v rest="${*:2}" '{ print "replicate", $1, $2, $4, rest; exit }' "$root/.links/$1"
+}
+remove_lines() { # NAME [NODE]: for its copies, by hand, so without path=
+    awk -v node="${2-}" 'NR == 1 { size = $2 } $1 == "server" && (node == "" || $2 == node) { print "remove", $2, $3, size }' \
+        "$root/.links/$1"
 }
 
 # The upload server over the file space: $upload_url. Each finished call of the hook is a line in $lab/hook.calls.
@@ -223,8 +253,8 @@ hooks_succeeded() { # COUNT
     ! grep -v '^0 ' "$lab/hook.calls" || fail "the hook failed: $(cat "$lab/hook.log")"
 }
 
-# Uploads everything in $lab/original as lftp does it, with four connections.
-mirror_up() {
+# Uploads everything in $lab/original, or in another directory, as lftp does it, with four connections.
+mirror_up() { # [DIR]
     cat >"$lab/lftp" <<LFTP
 set cmd:fail-exit yes
 set net:max-retries 2
@@ -232,7 +262,7 @@ set net:timeout 20
 set file:charset UTF-8
 set ftp:charset UTF-8
 open $upload_url
-mirror -R --parallel=4 $lab/original /
+mirror -R --parallel=4 ${1-$lab/original} /
 LFTP
     lftp -f "$lab/lftp"
 }
@@ -312,6 +342,76 @@ is_not_stored() { # NAME...: still in the file space as uploaded
         cmp -- "$files/$name" "$lab/original/$name" || fail "$name is not in the file space as uploaded" || return
         [ ! -e "$root/.links/$name" ] || fail "$name has a link file: $(cat "$root/.links/$name")" || return
     done
+}
+
+has_copies() { # COUNT NAME...: each on another node, identical with what was uploaded last
+    local count=$1 name copy copies
+    shift
+    for name; do
+        [ -f "$root/.links/$name" ] || fail "$name has no link file" || return
+        mapfile -t copies < <(copies_of "$name")
+        [[ ${#copies[@]} = "$count" && $(nodes_of "$name" | sort -u | wc -l) = "$count" ]] ||
+            fail "$name does not have $count copies on as many nodes: $(cat "$root/.links/$name")" || return
+        for copy in "${copies[@]}"; do
+            cmp -- "$copy" "$lab/original/$name" || fail "a copy of $name differs" || return
+        done
+    done
+}
+
+# What no program leaves behind once everything is done: temporaries, sending logs, deleted links, half copies, held locks.
+nothing_is_left_over() {
+    local left
+    left=$(
+        find "$root/.queue" "$root/.links" "$files" \( -name '.*.tmp' -o -name '.*.done' -o -name '.nodespool-*' \) -print
+        find "$root/.links/.tmp" "$root/.deleted" "$root/.queue/rejected" -type f -print 2>/dev/null || true
+        find "$root/.state" -name 'sending-*' -print
+        find "$root/.links" -path "$root/.links/.*" -prune -o -type f -exec awk '$1 == "gone" { print FILENAME ": " $0 }' {} +
+        awk -v device="$(stat -c '%Hd:%Ld' "$root" | awk -F: '{ printf "%02x:%02x", $1, $2 }')" \
+            'NR == FNR { inodes[$1]; next } split($6, id, ":") && id[1] ":" id[2] == device && id[3] in inodes' \
+            <(find "$root" -type f -printf '%i\n') /proc/locks
+    )
+    [ -z "$left" ] || fail "this is left over: $left" || return
+    nodes_and_links_agree
+}
+
+# Exactly the files of original/ are in the catalogue, each with COUNT copies on as many nodes, byte-identical; there is
+# nothing else on any node, no job, and nothing left over.
+every_file_has_copies() { # COUNT
+    local i
+    checksums "$lab/original" >"$lab/uploaded.sums"
+    for ((i = 0; i < $1; i++)); do
+        cat "$lab/uploaded.sums"
+    done | sort >"$lab/wanted.sums"
+    recorded_checksums >"$lab/held.sums"
+    diff "$lab/wanted.sums" "$lab/held.sums" >"$lab/difference" ||
+        fail "$1 copies of each (<) and copies there are (>) differ: $(head -n 20 "$lab/difference")" || return
+    [ -z "$(link_files -exec awk '$1 == "server" && seen[FILENAME, $2]++ { print FILENAME }' {} +)" ] ||
+        fail "a file has two copies on one node" || return
+    [ -z "$(find "$files" -type f)" ] || fail "files are left in the file space: $(find "$files" -type f | head)" || return
+    the_queue_is_empty && nothing_is_left_over
+}
+
+# The sessions of killed programs on the servers have noticed that these are gone.
+sessions_have_ended() {
+    local node
+    for node in "${nodes[@]}"; do
+        [ "$(<"$lab/$node/kind")" = file ] || server_is_idle "$lab/$node" || return
+    done
+}
+
+# The processors, until no job is left that could run: at most 6 rounds.
+run_all_jobs() {
+    local round program
+    for round in {1..6}; do
+        wait_for 20 sessions_have_ended || fail "sessions stay open" || return
+        for program in store replicate remove; do
+            nodespool "$program" -C "$root"
+            [[ $status = 0 || $status = 75 ]] || fail "$program ends with $status: $log" || return
+        done
+        [ -n "$(jobs_waiting)" ] || [ -n "$(find "$root/.deleted" -type f 2>/dev/null)" ] || return 0
+        queue retry
+    done
+    fail "jobs are left after $round rounds: $(jobs_waiting)"
 }
 
 # `SHA256 ENCODED-PATH` of each file below a directory, the encoding of nodespool done independently.
