@@ -112,9 +112,7 @@ Assessment ReplicateWork::assess(Job& job) {
     const auto ended = [](Result result, const std::string& why) {
         return Assessment{Verdict::ended, {result, why}};
     };
-    if (queue::needs_job_id(job.record))
-        job.record.set_attribute(queue::k_job_id,
-                                 job.file ? job.file->claimed->line_id(job.line) : "dry-run");
+    queue::give_job_id(job.record, job.file ? job.file->claimed->line_id(job.line) : "dry-run");
     const std::optional<catalog::Link> link = m_catalog->read(job.record.path);
     if (const std::string why = why_stale(job.record, link); !why.empty())
         return ended(Result::stale, why);

@@ -71,6 +71,11 @@ bool needs_job_id(const JobRecord& job) {
     return job.keyword == Keyword::replicate && !job.copies && job.find_attribute(k_job_id) == nullptr;
 }
 
+void give_job_id(JobRecord& job, const std::string& line_id) {
+    if (needs_job_id(job))
+        job.set_attribute(k_job_id, line_id);
+}
+
 std::optional<std::string> JobRecord::cluster_path() const {
     if (keyword != Keyword::remove)
         return path;

@@ -63,6 +63,8 @@ struct JobRecord {
 /// and the old one may still stand: all of its lines carry the same value, and make one copy.
 inline constexpr std::string_view k_job_id = "job";
 bool needs_job_id(const JobRecord& job);
+/// Gives it ClaimedFile::line_id() of its line, where it needs one.
+void give_job_id(JobRecord& job, const std::string& line_id);
 
 /// The job for an upload as it stands now.
 JobRecord upload_job(std::string path, std::uint32_t owner_uid, std::uint64_t size_bytes,

@@ -74,7 +74,8 @@ class Requeue {
 
     void judge(const std::shared_ptr<OpenFile>& file, const RawLine& line, const std::string& comment) {
         try {
-            const JobRecord job = parse_job(line.text, {file->claimed->path(), line.number}, m_known);
+            JobRecord job = parse_job(line.text, {file->claimed->path(), line.number}, m_known);
+            give_job_id(job, file->claimed->line_id(mark_of(line)));
             m_outbox.add(job, Priority::normal, {});
             ++m_requeued.jobs;
             m_moved.push_back({file, mark_of(line)});

@@ -52,6 +52,7 @@ class Retry {
                 continue;
             }
             job->drop_attribute("not-before");
+            give_job_id(*job, file->line_id(mark_of(*line)));
             outbox.add(*job, priority_of(file->name()), std::exchange(comment, {}));
             moved.push_back(mark_of(*line));
             any_moved = true;

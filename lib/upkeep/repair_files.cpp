@@ -129,6 +129,8 @@ void FileRepair::change_links(std::vector<std::string>& paths) {
         file.decision = decide(file.findings, link, file.judgements);
         if (file.decision.changes)
             batch.replace(file.decision.link);
+        else if (!file.decision.link.gone.empty())
+            batch.rely_on(file.path);
         if (!file.decision.link.gone.empty())
             with_gone.push_back({file.decision.link, 0});
     }

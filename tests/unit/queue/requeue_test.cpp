@@ -43,6 +43,15 @@ TEST_CASE_FIXTURE(Fixture, "good lines are queued, and files without a line left
 }
 
 TEST_CASE_FIXTURE(Fixture,
+                  "a job for one copy more gets an identity, should both of its lines stand for a moment") {
+    write("rejected/a.q", "replicate a 7 1\nreplicate b 7 1 copies=2\n");
+    CHECK(requeue().jobs == 2);
+    REQUIRE(jobs().size() == 2);
+    CHECK(jobs()[0].starts_with("replicate a 7 1 job="));
+    CHECK(jobs()[1] == "replicate b 7 1 copies=2");
+}
+
+TEST_CASE_FIXTURE(Fixture,
                   "a line that is as bad as before stays with its reason, however often it is tried") {
     const std::string before = "# x.q:9:16: found node 'n9', expected a node of the configuration (n1)\n"
                                "upload a 7 1 1 n9\n";
