@@ -101,7 +101,8 @@ std::string hidden_name(const std::string& path) {
     base::Digest digest(base::ChecksumKind::sha256);
     digest.update(path);
     constexpr std::size_t k_hex_digits = 32;
-    return ".nodespool-" + digest.finish().substr(std::string_view("sha256:").size(), k_hex_digits);
+    return std::string(k_hidden_prefix) +
+           digest.finish().substr(std::string_view("sha256:").size(), k_hex_digits);
 }
 
 } // namespace nodespool::processor

@@ -55,6 +55,8 @@ class FileSpace {
     base::Fd m_dir;
 };
 
+/// What the names of such files begin with.
+inline constexpr std::string_view k_hidden_prefix = ".nodespool-";
 /// The name that a file has while it is taken away: `.nodespool-HASH` beside it, by its cluster path.
 std::string hidden_name(const std::string& path);
 

@@ -110,7 +110,7 @@ ReplicateTransfer::Ending ReplicateTransfer::feed() {
             read_from(m_nodes->source());
             return Ending::complete;
         } catch (const Relay::NoReader&) {
-            return Ending::complete; // every target has failed: they say why
+            return Ending::complete; // every target has ended early: they say why
         } catch (const Interrupted&) {
             return Ending::interrupted;
         } catch (const WrongMixture&) {

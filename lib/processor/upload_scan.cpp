@@ -94,7 +94,7 @@ class Scan {
 
     void look_at(const std::string& directory, const std::string& name) {
         const std::string path = directory.empty() ? name : directory + "/" + name;
-        if (name.starts_with(".nodespool-")) {
+        if (name.starts_with(k_hidden_prefix)) {
             look_at_hidden(directory, path);
             return;
         }

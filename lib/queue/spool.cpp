@@ -4,9 +4,9 @@
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 #include "base/path_name.hpp"
+#include "base/unique_name.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
@@ -26,18 +26,6 @@ std::string made_spool_directories(const std::string& cluster_root) {
         throw base::Error(base::ErrorClass::cannot_create, error.what());
     }
     return path;
-}
-
-/// Of the host's name only what may stand in a file name without being quoted.
-std::string host_for_names() {
-    std::string host = base::host_name();
-    std::replace_if(
-        host.begin(), host.end(),
-        [](char c) {
-            return std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_' && c != '.';
-        },
-        '_');
-    return host.substr(0, 64);
 }
 
 bool has_own_prefix(const std::string& name, const std::vector<Keyword>& keywords) {
@@ -126,12 +114,8 @@ std::vector<std::string> Spool::rejected_files() const {
 }
 
 std::string Spool::new_name(Priority priority) const {
-    static std::atomic<unsigned> counter{0};
-    static const std::string host = host_for_names();
-    const base::Timestamp now = m_clock->now();
     const char* prefix = priority == Priority::first ? "0-" : priority == Priority::last ? "9-" : "";
-    return fmt::format("{}{}.{:06}-{}-{}-{}.q", prefix, base::format_stamp(now), now.nanoseconds / 1000, host,
-                       base::process_id(), ++counter);
+    return prefix + base::unique_name(*m_clock) + ".q";
 }
 
 QueueFileWriter Spool::new_file(Priority priority) const {

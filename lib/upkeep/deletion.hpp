@@ -45,12 +45,12 @@ struct DeletionLimits {
 };
 
 /// One thread. A process that dies at any point has lost nothing that it was not told to delete, and the same
-/// deletion run again completes it. The order of the steps, under the link's lock:
+/// deletion run again completes it. Under the link's lock:
 ///
-///  1. What is in the file space is hidden, looked at again after a while, and unlinked, as when store takes
-///  a
-///     file away: nothing that somebody still writes to is lost. Durable before
-///  2. the link file moves to `.deleted/`.
+/// First what is in the file space is hidden, looked at again after a while, and unlinked, as when store
+/// takes a file away: nothing that somebody still writes to is lost. Once that is durable, the link file
+/// moves to
+/// `.deleted/`.
 ///
 /// In this order, because the link is what everybody finds the rest by: as long as it is there the file is
 /// listed, a run that is told to delete it again finds it, and a scan knows whose the hidden file is. The

@@ -10,8 +10,6 @@ namespace nodespool::upkeep {
 
 namespace {
 
-constexpr std::string_view k_hidden_prefix = ".nodespool-";
-
 std::string below(const std::string& directory, const std::string& name) {
     return directory.empty() ? name : directory + "/" + name;
 }
@@ -55,7 +53,7 @@ void Deletion::walk_file_space(const std::string& directory) {
                                    [&](const std::string& name, base::FileType type) {
                                        const std::string path = below(directory, name);
                                        if (type == base::FileType::regular &&
-                                           name.starts_with(k_hidden_prefix))
+                                           name.starts_with(processor::k_hidden_prefix))
                                            take_leftover(path);
                                        else if (!base::why_not_a_cluster_path(path).empty())
                                            return true;

@@ -4,6 +4,7 @@
 #include "base/file_system.hpp"
 #include "base/path_name.hpp"
 #include "processor/copy_name.hpp"
+#include "processor/leftover_copies.hpp"
 
 #include <fmt/format.h>
 
@@ -96,7 +97,8 @@ class Probe {
             });
             timed("read", [&] { read_back(name, content); });
         } catch (const node::NodeError&) {
-            remove_quietly(name, entry);
+            processor::discard_copy(*m_session, name, *m_log,
+                                    entry); // the failure that led here is the one to tell
             throw;
         }
         timed("delete", [&] { m_session->remove(name); });
@@ -109,15 +111,6 @@ class Probe {
         if (sink.text() != content)
             throw node::NodeError(node::Failure::permanent, m_node,
                                   fmt::format("{} was read back with other content than was written", name));
-    }
-
-    /// The failure that led here is the one to tell; what stays is settled from the log.
-    void remove_quietly(const std::string& name, processor::SendingLog::Entry entry) {
-        try {
-            m_session->remove(name);
-            m_log->settle(entry);
-        } catch (const node::NodeError&) {
-        }
     }
 
     std::string m_node;
