@@ -1,4 +1,4 @@
-// Chooses the session for a node's URL.
+// Chooses the session for a node's URL, and runs requests one by one where a protocol knows no better.
 #include "node/session.hpp"
 
 #include "node/file_session.hpp"
@@ -6,6 +6,20 @@
 #include "node/url.hpp"
 
 namespace nodespool::node {
+
+void Session::run(Feed& feed) {
+    while (Request* request = feed.next()) {
+        try {
+            if (request->kind == Request::Kind::put)
+                put(request->name, *request->source);
+            else
+                request->removal = remove(request->name);
+        } catch (...) {
+            request->error = std::current_exception();
+        }
+        feed.ended(*request);
+    }
+}
 
 std::unique_ptr<Session> make_session(const NodeConfig& config, Interrupt interrupt) {
     NodeUrl url = split_node_url(config.url, config.name);

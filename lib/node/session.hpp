@@ -7,6 +7,7 @@
 #include "node/config.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -84,6 +85,32 @@ enum class Times {
     exact      ///< of every file that the node can tell it of
 };
 
+/// One put or remove in a stream of them.
+struct Request {
+    enum class Kind { put, remove };
+    Kind kind = Kind::put;
+    std::string name;
+    Source* source = nullptr; ///< of a put; read by the session's thread only
+
+    // How it ended:
+    std::exception_ptr error{}; ///< what put() or remove() would have thrown; null: it went through
+    Removal removal = Removal::removed;
+};
+
+/// Where a session gets a stream of requests from. Everything is called in the thread of Session::run().
+class Feed {
+  public:
+    Feed() = default;
+    Feed(const Feed&) = delete;
+    Feed& operator=(const Feed&) = delete;
+    virtual ~Feed() = default;
+    /// The next request, which stays where it is until it ended; nullptr: none now. Never waits long: others
+    /// may be on their way meanwhile. Must not throw.
+    virtual Request* next() = 0;
+    /// The request ended, in whatever order. Must not throw, nor use the session.
+    virtual void ended(Request& request) = 0;
+};
+
 /// Asked about once a second while a session waits for its node; true: break off, by throwing Interrupted.
 using Interrupt = std::function<bool()>;
 struct Interrupted {};
@@ -111,6 +138,11 @@ class Session {
     virtual Removal remove(const std::string& name) = 0;
     /// Size in bytes; nullopt only when the node says for certain that there is no such file.
     virtual std::optional<std::uint64_t> size(const std::string& name) = 0;
+
+    /// Works off what @p feed gives, as many at a time as the protocol and this server allow; returns when
+    /// all of them ended and the feed has no more. Each ends as put() or remove() would end it; where the
+    /// connection breaks, all that are on their way fail. What the feed gives afterwards goes over a new one.
+    virtual void run(Feed& feed);
 
     /// Calls @p visit for every regular file below the node's root, in no particular order, as the list
     /// comes in: memory does not grow with it. Files that come or go meanwhile may be in it or not. When it
