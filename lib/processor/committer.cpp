@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "processor/backoff.hpp"
+#include "processor/report.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -19,17 +20,6 @@ std::vector<Job*> with_effect(const std::vector<JobPtr>& group) {
     return jobs;
 }
 
-/// The group failed as a whole on the cluster server: nothing is ticked, the next run finds every line as it
-/// stands.
-void leave(const std::vector<Job*>& jobs, const base::Error& error) {
-    base::log(base::LogLevel::error, error.what());
-    for (Job* job : jobs) {
-        job->effect.reset();
-        job->outcome = {Result::left, error.what()};
-        job->outcome.io_error = true;
-    }
-}
-
 } // namespace
 
 Committer::Committer(const queue::Spool& spool, Work& work, Exits exits,
@@ -37,8 +27,10 @@ Committer::Committer(const queue::Spool& spool, Work& work, Exits exits,
     : m_spool(&spool),
       m_work(&work),
       m_exits(std::move(exits)),
-      m_second_look(second_look),
+      m_retirement_delay(second_look),
       m_largest_group(largest_group),
+      m_second_look(work, spool.clock(), second_look,
+                    [this](std::vector<JobPtr> group) { come_back(std::move(group)); }),
       m_thread([this] { run(); }) {}
 
 Committer::~Committer() {
@@ -66,50 +58,60 @@ void Committer::finish(std::shared_ptr<OpenFile> file) {
     m_wake.notify_one();
 }
 
-bool Committer::has_something_due(Time now) const {
-    return next_due() <= now;
+/// In the second look's thread.
+void Committer::come_back(std::vector<JobPtr> group) {
+    {
+        const std::scoped_lock lock(m_mutex);
+        m_come_back.push_back(std::move(group));
+    }
+    m_wake.notify_one();
 }
 
 Committer::Time Committer::next_due() const {
-    Time due = Time::max();
-    if (!m_waiting.empty())
-        due = m_waiting.front().due;
-    if (!m_retiring.empty())
-        due = std::min(due, m_retiring.front().due);
-    return due;
+    return m_retiring.empty() ? Time::max() : m_retiring.front().due;
+}
+
+/// Under the lock.
+bool Committer::has_work() const {
+    return !m_incoming.empty() || !m_read.empty() || !m_come_back.empty() ||
+           next_due() <= m_spool->clock().monotonic();
+}
+
+/// Under the lock.
+bool Committer::is_over() const {
+    return m_closing && m_groups_away == 0 && m_incoming.empty() && m_read.empty() && m_retiring.empty();
 }
 
 void Committer::run() {
-    const base::Clock& clock = m_spool->clock();
     std::unique_lock lock(m_mutex);
     for (;;) {
-        const auto something = [&] {
-            const bool is_over = m_closing && m_waiting.empty() && m_retiring.empty();
-            return is_over || !m_incoming.empty() || !m_read.empty() || has_something_due(clock.monotonic());
-        };
+        const auto something = [this] { return is_over() || has_work(); };
         if (const Time due = next_due(); due == Time::max())
             m_wake.wait(lock, something);
         else
             m_wake.wait_until(lock, due, something);
-        if (m_closing && m_incoming.empty() && m_read.empty() && m_waiting.empty() && m_retiring.empty())
+        if (is_over())
             return;
 
         const auto last =
             m_incoming.begin() + static_cast<std::ptrdiff_t>(std::min(m_incoming.size(), m_largest_group));
         std::vector<JobPtr> group(std::make_move_iterator(m_incoming.begin()), std::make_move_iterator(last));
         m_incoming.erase(m_incoming.begin(), last);
+        std::vector<std::vector<JobPtr>> come_back = std::exchange(m_come_back, {});
+        m_groups_away -= come_back.size();
         std::vector<std::shared_ptr<OpenFile>> read = std::exchange(m_read, {});
         lock.unlock();
 
         if (!group.empty())
             process(std::move(group));
-        for (; !m_waiting.empty() && m_waiting.front().due <= clock.monotonic(); m_waiting.pop_front())
-            release(std::move(m_waiting.front().jobs));
+        for (std::vector<JobPtr>& released : come_back)
+            answer(released);
         for (const auto& file : read) {
             file->read_to_end = true;
             maybe_finish(file);
         }
-        for (; !m_retiring.empty() && m_retiring.front().due <= clock.monotonic(); m_retiring.pop_front())
+        for (; !m_retiring.empty() && m_retiring.front().due <= m_spool->clock().monotonic();
+             m_retiring.pop_front())
             retire(m_retiring.front().file);
         lock.lock();
     }
@@ -129,17 +131,11 @@ void Committer::process(std::vector<JobPtr> group) {
     if (waits != group.end()) {
         std::vector<JobPtr> waiting(std::make_move_iterator(waits), std::make_move_iterator(group.end()));
         group.erase(waits, group.end());
-        m_waiting.push_back({m_spool->clock().monotonic() + m_second_look, std::move(waiting)});
-    }
-    answer(group);
-}
-
-void Committer::release(std::vector<JobPtr> group) {
-    std::vector<Job*> jobs = with_effect(group);
-    try {
-        m_work->release(jobs);
-    } catch (const base::Error& error) {
-        leave(jobs, error);
+        {
+            const std::scoped_lock lock(m_mutex);
+            ++m_groups_away;
+        }
+        m_second_look.add(std::move(waiting));
     }
     answer(group);
 }
@@ -209,7 +205,7 @@ void Committer::maybe_finish(const std::shared_ptr<OpenFile>& file) {
         return;
     try {
         if (!file->lines_stay && file->claimed->set_aside()) {
-            m_retiring.push_back({m_spool->clock().monotonic() + m_second_look, file});
+            m_retiring.push_back({m_spool->clock().monotonic() + m_retirement_delay, file});
             return;
         }
     } catch (const base::Error& error) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "processor/second_look.hpp"
 #include "processor/work.hpp"
 #include "queue/spool.hpp"
 
@@ -17,9 +18,9 @@
 
 namespace nodespool::processor {
 
-/// One thread. What has gathered while a group is made durable is the next group, so that groups grow with
-/// the load and a lone job does not wait. The order within a group: effects (link files), resubmissions and
-/// rejects, the second look 100 ms later, and only then the ticks.
+/// One thread, and another for the second look. What has gathered while a group is made durable is the next
+/// group, so that groups grow with the load and a lone job does not wait. The order within a group: effects
+/// (link files), resubmissions and rejects, the second look 100 ms later, and only then the ticks.
 class Committer {
   public:
     /// How jobs and files leave the committer; called in its thread.
@@ -44,20 +45,17 @@ class Committer {
 
   private:
     using Time = base::MonotonicTime;
-    struct Waiting {
-        Time due;
-        std::vector<JobPtr> jobs;
-    };
     struct Retiring {
         Time due;
         std::shared_ptr<OpenFile> file;
     };
 
     void run();
-    [[nodiscard]] bool has_something_due(Time now) const;
     [[nodiscard]] Time next_due() const;
+    [[nodiscard]] bool has_work() const;
+    [[nodiscard]] bool is_over() const;
     void process(std::vector<JobPtr> group);
-    void release(std::vector<JobPtr> group);
+    void come_back(std::vector<JobPtr> group);
     void answer(std::vector<JobPtr>& group);
     void end(JobPtr job);
     void tick(Job& job) const;
@@ -67,18 +65,20 @@ class Committer {
     const queue::Spool* m_spool;
     Work* m_work;
     Exits m_exits;
-    std::chrono::milliseconds m_second_look;
+    std::chrono::milliseconds m_retirement_delay;
     std::size_t m_largest_group; ///< each job of a group needs a few descriptors at once
 
     std::mutex m_mutex;
     std::condition_variable m_wake;
     std::vector<JobPtr> m_incoming;
     std::vector<std::shared_ptr<OpenFile>> m_read;
+    std::vector<std::vector<JobPtr>> m_come_back; ///< from the second look
+    std::size_t m_groups_away = 0;                ///< there, or in m_come_back
     bool m_closing = false;
 
-    std::deque<Waiting> m_waiting;   ///< for the second look, in the order of their times
-    std::deque<Retiring> m_retiring; ///< set aside
+    std::deque<Retiring> m_retiring; ///< set aside, in the order of their times
     std::atomic<bool> m_given_back{false};
+    SecondLook m_second_look;
     std::thread m_thread;
 };
 

@@ -89,12 +89,29 @@ Rest FileSpace::rest_of(int fd, const base::FileStatus& status) const {
 }
 
 std::optional<base::Fd> FileSpace::open_parent(const std::string& path) const {
-    const std::string parent(base::parent_of(path));
+    return open_directory(std::string(base::parent_of(path)));
+}
+
+std::optional<base::Fd> FileSpace::open_directory(const std::string& directory) const {
     base::BeneathResult result =
-        base::open_beneath(m_dir.get(), parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY);
+        base::open_beneath(m_dir.get(), directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
     if (!result.fd.is_open())
         return std::nullopt;
     return std::move(result.fd);
+}
+
+std::optional<int> ParentDirectories::of(const std::string& path) {
+    constexpr std::size_t k_most_open = 64;
+    const std::string_view parent = base::parent_of(path);
+    auto found = m_open.find(parent);
+    if (found == m_open.end()) {
+        if (m_open.size() >= k_most_open)
+            m_open.clear();
+        found = m_open.emplace(parent, m_files->open_parent(path)).first;
+    }
+    if (!found->second)
+        return std::nullopt;
+    return found->second->get();
 }
 
 std::string hidden_name(const std::string& path) {

@@ -6,6 +6,8 @@
 #include "base/file_system.hpp"
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -43,6 +45,9 @@ class FileSpace {
     /// The directory that holds @p path, to rename and unlink in; nullopt where it is no longer there.
     [[nodiscard]] std::optional<base::Fd> open_parent(const std::string& path) const;
 
+    /// "" is the file space itself; nullopt where it is not there.
+    [[nodiscard]] std::optional<base::Fd> open_directory(const std::string& directory) const;
+
     [[nodiscard]] int fd() const { return m_dir.get(); }
     [[nodiscard]] const std::string& path() const { return m_path; }
     [[nodiscard]] const base::Clock& clock() const { return *m_clock; }
@@ -53,6 +58,20 @@ class FileSpace {
     std::chrono::seconds m_quiet;
     const base::Clock* m_clock;
     base::Fd m_dir;
+};
+
+/// The directories of a group of files, each opened once. For as long as a group takes: who renames a
+/// directory meanwhile finds the rest of the group done in it, under its new name. Not thread-safe.
+class ParentDirectories {
+  public:
+    explicit ParentDirectories(const FileSpace& files) : m_files(&files) {}
+    /// The directory that holds @p path; nullopt where it is not there. Good until the next call.
+    [[nodiscard]] std::optional<int> of(const std::string& path);
+    [[nodiscard]] const FileSpace& files() const { return *m_files; }
+
+  private:
+    const FileSpace* m_files;
+    std::map<std::string, std::optional<base::Fd>, std::less<>> m_open;
 };
 
 /// What the names of such files begin with.

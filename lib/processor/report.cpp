@@ -76,6 +76,15 @@ void leave(Job& job, const base::Error& error) {
     job.outcome.io_error = true;
 }
 
+void leave(const std::vector<Job*>& jobs, const base::Error& error) {
+    base::log(base::LogLevel::error, error.what());
+    for (Job* job : jobs) {
+        job->effect.reset();
+        job->outcome = {Result::left, error.what()};
+        job->outcome.io_error = true;
+    }
+}
+
 void log_end(const Job& job, const Work& work) {
     base::log(level_of(job.outcome), fields_of(job, work));
 }

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nodespool::processor {
 
@@ -17,6 +18,8 @@ base::LogFields fields_of(const Job& job, const Work& work);
 
 /// The cluster server itself failed at the job: logged; its line stays for the next run.
 void leave(Job& job, const base::Error& error);
+/// The same of a group that failed as a whole; logged once.
+void leave(const std::vector<Job*>& jobs, const base::Error& error);
 
 void log_end(const Job& job, const Work& work);
 

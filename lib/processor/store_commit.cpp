@@ -36,13 +36,14 @@ void StoreWork::commit(std::vector<Job*>& group) {
         if (!replaced.empty())
             queue_removals(batch, *m_spool, replaced);
     }
+    ParentDirectories parents(m_files);
     for (Job* job : group) {
         if (!job->effect)
             continue;
         try {
             if (effect_of(*job).kind == StoreEffect::Kind::sent && job->outcome.result == Result::done)
                 m_sending.settle(effect_of(*job).entry);
-            begin_release(*job);
+            begin_release(*job, parents);
         } catch (const base::Error& error) {
             leave(*job, error);
         }
@@ -114,7 +115,7 @@ void StoreWork::record_new_version(catalog::LinkBatch& batch, Job& job,
 }
 
 /// Hides the local file for the second look, where it is to be taken away. Keeps the effect only for that.
-void StoreWork::begin_release(Job& job) {
+void StoreWork::begin_release(Job& job, ParentDirectories& parents) {
     const StoreEffect& effect = effect_of(job);
     if (effect.kind == StoreEffect::Kind::leftover)
         return;
@@ -122,7 +123,7 @@ void StoreWork::begin_release(Job& job) {
         job.effect.reset();
         return;
     }
-    switch (m_take_away.hide(job.record.path, effect.local)) {
+    switch (m_take_away.hide(job.record.path, effect.local, parents)) {
     case TakeAway::Hiding::hidden:
         return;
     case TakeAway::Hiding::not_there:
@@ -136,9 +137,10 @@ void StoreWork::begin_release(Job& job) {
 
 void StoreWork::release(std::vector<Job*>& group) {
     queue::Outbox outbox(*m_spool);
+    ParentDirectories parents(m_files);
     for (Job* job : group) {
         try {
-            finish_release(*job, outbox);
+            finish_release(*job, parents, outbox);
         } catch (const base::Error& error) {
             leave(*job, error);
         }
@@ -149,10 +151,10 @@ void StoreWork::release(std::vector<Job*>& group) {
         job->effect.reset();
 }
 
-void StoreWork::finish_release(Job& job, queue::Outbox& outbox) {
+void StoreWork::finish_release(Job& job, ParentDirectories& parents, queue::Outbox& outbox) {
     const StoreEffect& effect = effect_of(job);
     const auto version = effect.remove_local ? std::optional(effect.local) : std::nullopt;
-    const TakeAway::Ending ending = m_take_away.finish(job.record.path, version);
+    const TakeAway::Ending ending = m_take_away.finish(job.record.path, version, parents);
     if (ending.how != TakeAway::Ending::How::removed && ending.status)
         // Whoever wrote to it may have ended unheard while it was hidden.
         outbox.add(queue::upload_job(ending.path, ending.status->uid, ending.status->size_bytes,

@@ -72,8 +72,8 @@ class StoreWork final : public Work {
     void decide(catalog::LinkBatch& batch, Job& job, std::vector<WithGoneCopies>& replaced);
     void record_new_version(catalog::LinkBatch& batch, Job& job, const std::optional<catalog::Link>& link,
                             std::vector<WithGoneCopies>& replaced);
-    void begin_release(Job& job);
-    void finish_release(Job& job, queue::Outbox& outbox);
+    void begin_release(Job& job, ParentDirectories& parents);
+    void finish_release(Job& job, ParentDirectories& parents, queue::Outbox& outbox);
 
     const Cluster* m_cluster;
     const queue::Spool* m_spool;

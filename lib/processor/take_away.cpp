@@ -27,43 +27,45 @@ std::string in_directory(std::string_view directory, const std::string& name) {
 
 } // namespace
 
-TakeAway::Hiding TakeAway::hide(const std::string& path, const base::FileStatus& version) {
-    const std::optional<base::Fd> parent = m_files->open_parent(path);
+TakeAway::Hiding TakeAway::hide(const std::string& path, const base::FileStatus& version,
+                                ParentDirectories& parents) const {
+    const std::optional<int> parent = parents.of(path);
     if (!parent)
         return Hiding::not_there;
     const std::string name(base::name_of(path));
     const std::string hidden = hidden_name(path);
-    const auto there = base::status_at(parent->get(), name);
+    const auto there = base::status_at(*parent, name);
     if (!there || !there->is_same_version(version))
         return Hiding::not_there;
-    if (!base::rename_no_replace(parent->get(), name, parent->get(), hidden))
+    if (!base::rename_no_replace(*parent, name, *parent, hidden))
         return Hiding::name_is_taken;
     // A new upload may have taken the name between the look and the rename.
-    const auto now = base::status_at(parent->get(), hidden);
+    const auto now = base::status_at(*parent, hidden);
     if (now && now->is_same_file(version))
         return Hiding::hidden;
-    put_back(parent->get(), path);
+    put_back(*parent, path);
     return Hiding::not_there;
 }
 
-TakeAway::Ending TakeAway::finish(const std::string& path, const std::optional<base::FileStatus>& version) {
-    const std::optional<base::Fd> parent = m_files->open_parent(path);
+TakeAway::Ending TakeAway::finish(const std::string& path, const std::optional<base::FileStatus>& version,
+                                  ParentDirectories& parents) {
+    const std::optional<int> parent = parents.of(path);
     const std::string hidden = hidden_name(path);
     if (!parent)
         return {};
-    const auto fd = base::try_open_regular(parent->get(), hidden);
+    const auto fd = base::try_open_regular(*parent, hidden);
     if (!fd)
         return {}; // another process finished it
     m_changed.emplace(base::parent_of(path));
     const bool unchanged = version && base::status_of(fd->get(), hidden).is_same_version(*version);
     if (unchanged && base::writers_of(fd->get()) != base::Writers::some) {
-        base::unlink_at(parent->get(), hidden);
+        base::unlink_at(*parent, hidden);
         return {};
     }
-    return put_back(parent->get(), path);
+    return put_back(*parent, path);
 }
 
-TakeAway::Ending TakeAway::put_back(int parent, const std::string& path) {
+TakeAway::Ending TakeAway::put_back(int parent, const std::string& path) const {
     const std::string hidden = hidden_name(path);
     const std::string name(base::name_of(path));
     const auto status = base::status_at(parent, hidden);
@@ -94,7 +96,7 @@ base::Fd TakeAway::open_leftover(const std::string& path) const {
 
 void TakeAway::sync() {
     for (const std::string& directory : m_changed)
-        if (const auto fd = m_files->open_parent(in_directory(directory, "x")))
+        if (const auto fd = m_files->open_directory(directory))
             base::sync_directory(fd->get(), m_files->path() + "/" + directory);
     m_changed.clear();
 }

@@ -129,7 +129,9 @@ void Deletion::hide(Item& item) {
             return;
         if (m_files.rest_of(opened.fd.get(), *opened.found.status) == processor::Rest::being_written)
             break;
-        if (m_take_away.hide(item.file.path, *opened.found.status) == processor::TakeAway::Hiding::hidden) {
+        processor::ParentDirectories parents(m_files);
+        if (m_take_away.hide(item.file.path, *opened.found.status, parents) ==
+            processor::TakeAway::Hiding::hidden) {
             item.hidden = opened.found.status;
             return;
         }
@@ -148,7 +150,9 @@ void Deletion::settle_hidden(Item& item) {
         return;
     }
     using Ending = processor::TakeAway::Ending;
-    const Ending ending = m_take_away.finish(item.file.path, hidden_by_this_run ? hidden_by_this_run : there);
+    processor::ParentDirectories parents(m_files);
+    const Ending ending =
+        m_take_away.finish(item.file.path, hidden_by_this_run ? hidden_by_this_run : there, parents);
     if (ending.how == Ending::How::removed) {
         item.file.local = Local::removed;
         return;

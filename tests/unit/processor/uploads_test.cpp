@@ -62,30 +62,31 @@ TEST_CASE("a file that is written to at the last moment is put back") {
     const auto version = world.upload("d/a", "stored");
     const processor::FileSpace files(world.cluster.files, world.cluster.quiet, base::system_clock());
     processor::TakeAway take_away(files);
+    processor::ParentDirectories parents(files);
     std::ofstream writer(world.cluster.files + "/d/a", std::ios::app);
-    REQUIRE(take_away.hide("d/a", version) == processor::TakeAway::Hiding::hidden);
+    REQUIRE(take_away.hide("d/a", version, parents) == processor::TakeAway::Hiding::hidden);
     CHECK_FALSE(fs::exists(world.cluster.files + "/d/a"));
     using How = processor::TakeAway::Ending::How;
     SUBCASE("open still") {
-        CHECK(take_away.finish("d/a", version).how == How::put_back);
+        CHECK(take_away.finish("d/a", version, parents).how == How::put_back);
         CHECK(world.in_file_space() == std::vector<std::string>{"d/a"});
     }
     SUBCASE("written and closed") {
         writer << "more";
         writer.close();
-        CHECK(take_away.finish("d/a", version).how == How::put_back);
+        CHECK(take_away.finish("d/a", version, parents).how == How::put_back);
         CHECK(test::read_file(world.cluster.files + "/d/a") == "storedmore");
     }
     SUBCASE("its name taken by a new upload") {
         world.upload("d/a", "new");
-        const auto ending = take_away.finish("d/a", version);
+        const auto ending = take_away.finish("d/a", version, parents);
         CHECK(ending.how == How::put_beside);
         CHECK(test::read_file(world.cluster.files + "/d/a") == "new");
         CHECK(test::read_file(world.cluster.files + "/" + ending.path) == "stored");
     }
     SUBCASE("untouched") {
         writer.close();
-        CHECK(take_away.finish("d/a", version).how == How::removed);
+        CHECK(take_away.finish("d/a", version, parents).how == How::removed);
         CHECK(world.in_file_space().empty());
     }
 }
@@ -96,6 +97,7 @@ TEST_CASE("only the version that was stored is hidden") {
     world.upload("a", "another");
     const processor::FileSpace files(world.cluster.files, world.cluster.quiet, base::system_clock());
     processor::TakeAway take_away(files);
-    CHECK(take_away.hide("a", version) == processor::TakeAway::Hiding::not_there);
+    processor::ParentDirectories parents(files);
+    CHECK(take_away.hide("a", version, parents) == processor::TakeAway::Hiding::not_there);
     CHECK(world.in_file_space() == std::vector<std::string>{"a"});
 }
