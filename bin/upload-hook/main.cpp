@@ -76,36 +76,63 @@ class Hook {
           m_uploads(m_files, m_spool) {}
 
     void scan() {
-        scan_uploads(
-            program::cluster_of(*m_config), m_files, m_spool, is_dry() ? nullptr : &m_uploads,
-            {[&](const processor::Upload& upload) { m_found.push_back(upload); },
-             [&](const std::string& path, processor::Skipped why) { tell_skipped(path, why, *m_status); }});
+        scan_uploads(program::cluster_of(*m_config), m_files, m_spool, is_dry() ? nullptr : &m_uploads,
+                     scan_listener());
     }
 
     /// Every file that can be queued is queued, whatever is wrong with the others.
     void take(const std::string& argument) {
         try {
             const std::string path = cli::cluster_path_of(*m_config, argument);
-            m_found.push_back(is_dry() ? looked_at(path) : m_uploads.add(path));
+            if (is_dry())
+                tell(looked_at(path), {}, m_invocation->format);
+            else
+                m_uploads.add(path);
         } catch (const processor::NoUpload& error) {
             const bool is_ordinary = error.is_missing() && is_called_by_server();
             base::log(is_ordinary ? base::LogLevel::info : base::LogLevel::error, error.what());
             if (!is_ordinary)
                 m_status->note(error.error_class());
         } catch (const base::Error& error) {
-            base::log(base::LogLevel::error, error.what());
-            m_status->note(error.error_class());
+            refuse(error);
         }
     }
 
-    void commit() {
-        const std::string queue_file = m_uploads.commit();
-        for (const processor::Upload& upload : m_found)
-            tell(upload, queue_file, m_invocation->format);
+    void commit() { tell_all(m_uploads.commit()); }
+
+    void follow(base::StopSignal& stop) {
+        const auto trouble = [](const base::Error& error) {
+            base::log(base::LogLevel::error, std::string(error.what()) + "; trying again");
+        };
+        follow_uploads(program::cluster_of(*m_config), m_files, m_spool, stop,
+                       {scan_listener(), [this](const processor::QueuedUploads& queued) { tell_all(queued); },
+                        [this](const base::Error& error) { refuse(error); }, trouble});
     }
 
   private:
     [[nodiscard]] bool is_dry() const { return m_invocation->dry_run == cli::DryRun::yes; }
+
+    /// Of a scan that queues, commit() tells.
+    [[nodiscard]] processor::ScanListener scan_listener() const {
+        return {
+            [this](const processor::Upload& upload) {
+                if (is_dry())
+                    tell(upload, {}, m_invocation->format);
+            },
+            [this](const std::string& path, processor::Skipped why) { tell_skipped(path, why, *m_status); }};
+    }
+
+    void tell_all(const processor::QueuedUploads& queued) {
+        for (const processor::Upload& upload : queued.uploads)
+            tell(upload, queued.queue_file, m_invocation->format);
+        for (const processor::QueuedUploads::Failed& failed : queued.failed)
+            refuse(failed.error);
+    }
+
+    void refuse(const base::Error& error) {
+        base::log(base::LogLevel::error, error.what());
+        m_status->note(error.error_class());
+    }
 
     [[nodiscard]] processor::Upload looked_at(const std::string& path) const {
         const auto found = m_files.look(path);
@@ -121,18 +148,34 @@ class Hook {
     processor::FileSpace m_files;
     queue::Spool m_spool;
     processor::UploadQueue m_uploads;
-    std::vector<processor::Upload> m_found;
 };
 
-void upload_hook(const cli::Invocation& invocation, cli::ExitStatus& status) {
+void refuse_bad_usage(const cli::Invocation& invocation) {
     const bool scans = invocation.has("scan");
-    if (scans != invocation.operands.empty())
-        throw base::Error(base::ErrorClass::usage,
-                          scans ? "--scan takes no FILE: it looks at the whole file space"
-                                : "found no FILE, expected at least one, or --scan");
+    const bool follows = invocation.has("follow");
+    const auto refuse = [](const char* why) { throw base::Error(base::ErrorClass::usage, why); };
+    if (scans && follows)
+        refuse("--scan and --follow exclude each other: --follow begins with a scan");
+    if (follows && invocation.dry_run == cli::DryRun::yes)
+        refuse("--follow has no dry run: --scan -n shows what it would begin with");
+    if ((scans || follows) && !invocation.operands.empty())
+        refuse("--scan and --follow take no FILE: they look at the whole file space");
+    if (!scans && !follows && invocation.operands.empty())
+        refuse("found no FILE, expected at least one, or --scan, or --follow");
+}
+
+void upload_hook(const cli::Invocation& invocation, cli::ExitStatus& status) {
+    refuse_bad_usage(invocation);
+    std::optional<base::StopSignal> stop;
+    if (invocation.has("follow"))
+        stop.emplace();
     const cli::Config config = cli::open_cluster(invocation, cli::Passwords::not_needed);
     Hook hook(invocation, config, status);
-    if (scans)
+    if (stop) {
+        hook.follow(*stop);
+        return;
+    }
+    if (invocation.has("scan"))
         hook.scan();
     for (const std::string& argument : invocation.operands)
         hook.take(argument);
@@ -143,11 +186,13 @@ void upload_hook(const cli::Invocation& invocation, cli::ExitStatus& status) {
 
 int main(int argc, char** argv) {
     cli::Command command;
-    command.synopsis = {"[-nqv] [-C DIR] [--json] FILE ...", "[-nqv] [-C DIR] [--json] --scan"};
+    command.synopsis = {"[-nqv] [-C DIR] [--json] FILE ...", "[-nqv] [-C DIR] [--json] --scan",
+                        "[-qv] [-C DIR] [--json] --follow"};
     command.common = {cli::Common::directory, cli::Common::dry_run, cli::Common::verbose, cli::Common::quiet,
                       cli::Common::json};
-    command.options.add_options()(
-        "scan", "queue every quiet file of the file space that is neither queued nor stored");
+    auto add = command.options.add_options();
+    add("scan", "queue every quiet file of the file space that is neither queued nor stored");
+    add("follow", "stay, and queue uploads as they are finished; needs no hook in the server");
     command.operands = {"FILE", 0, cli::k_any_number};
     command.body = upload_hook;
     return cli::run(argc, argv, {"upload-hook", "queue uploaded files", {command}});

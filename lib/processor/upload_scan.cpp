@@ -144,16 +144,15 @@ class Scan {
     }
 
     void queue(const std::string& path, const base::FileStatus& status) {
-        Upload upload{path, status};
         try {
             if (m_into != nullptr)
-                upload = m_into->add(path);
+                m_into->add(path);
         } catch (const NoUpload& error) {
             if (!error.is_missing())
                 m_listener->skipped(path, Skipped::unreadable);
             return;
         }
-        m_listener->found(upload);
+        m_listener->found({path, status});
     }
 
     /// A run that died between hiding a file and unlinking it left this. Its own job line still stands,

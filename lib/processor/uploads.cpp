@@ -3,12 +3,19 @@
 
 #include "base/path_name.hpp"
 
-#include <algorithm>
+#include <utility>
 
 namespace nodespool::processor {
 
-Upload UploadQueue::add(const std::string& path) {
-    const FileSpace::Opened opened = m_files->open(path);
+namespace {
+
+/// Each keeps its file open until it is synced.
+constexpr std::size_t k_most_writing = 128;
+
+} // namespace
+
+void UploadQueue::add(const std::string& path) {
+    FileSpace::Opened opened = m_files->open(path);
     const std::string shown = m_files->path() + "/" + base::printable(path);
     if (opened.found.not_allowed)
         throw NoUpload(base::ErrorClass::permission, "cannot read " + shown + ": permission denied", false);
@@ -16,11 +23,26 @@ Upload UploadQueue::add(const std::string& path) {
         throw NoUpload(opened.found.missing ? base::ErrorClass::io : base::ErrorClass::bad_input,
                        shown + ": found " + opened.found.why_not + ", expected an uploaded file",
                        opened.found.missing);
-    base::sync_file(opened.fd.get(), shown);
-    // Once more: what was synced is what the job speaks of, even where somebody wrote meanwhile.
-    Upload upload{path, base::status_of(opened.fd.get(), shown)};
-    write(path, upload.status);
-    return upload;
+    base::start_writeback(opened.fd.get());
+    m_writing.push_back({path, std::move(opened.fd)});
+    if (m_writing.size() >= k_most_writing)
+        sync_files();
+}
+
+void UploadQueue::sync_files() {
+    for (const Writing& file : std::exchange(m_writing, {})) {
+        const std::string shown = m_files->path() + "/" + base::printable(file.path);
+        base::FileStatus status;
+        try {
+            base::sync_file(file.fd.get(), shown);
+            // Once more: what was synced is what the job speaks of, even where somebody wrote meanwhile.
+            status = base::status_of(file.fd.get(), shown);
+        } catch (const base::Error& error) {
+            m_queued.failed.push_back({file.path, error});
+            continue;
+        }
+        write(file.path, status);
+    }
 }
 
 void UploadQueue::add_leftover(const std::string& path, const base::FileStatus& status) {
@@ -28,27 +50,24 @@ void UploadQueue::add_leftover(const std::string& path, const base::FileStatus& 
 }
 
 void UploadQueue::write(const std::string& path, const base::FileStatus& status) {
-    const bool same_directory =
-        !m_directories.empty() && base::parent_of(m_directories.back()) == base::parent_of(path);
-    if (!same_directory)
-        m_directories.push_back(path);
+    m_directories.emplace(base::parent_of(path));
     if (!m_writer)
         m_writer.emplace(m_spool->new_file(queue::Priority::normal));
     m_writer->add(queue::upload_job(path, status.uid, status.size_bytes, status.mtime));
+    m_queued.uploads.push_back({path, status});
 }
 
-std::string UploadQueue::commit() {
-    if (!m_writer)
-        return {};
-    for (const std::string& path : m_directories)
-        if (const auto directory = m_files->open_parent(path))
-            base::sync_directory(directory->get(),
-                                 m_files->path() + "/" + std::string(base::parent_of(path)));
-    m_directories.clear();
-    m_writer->commit();
-    std::string name = m_writer->name();
-    m_writer.reset();
-    return name;
+QueuedUploads UploadQueue::commit() {
+    sync_files();
+    if (m_writer) {
+        for (const std::string& directory : std::exchange(m_directories, {}))
+            if (const auto fd = m_files->open_directory(directory))
+                base::sync_directory(fd->get(), m_files->path() + "/" + directory);
+        m_writer->commit();
+        m_queued.queue_file = m_writer->name();
+        m_writer.reset();
+    }
+    return std::exchange(m_queued, {});
 }
 
 } // namespace nodespool::processor

@@ -1,14 +1,16 @@
-// From uploads to jobs: what the upload hook does for one file, and what its scan does for those whose event
-// was lost.
+// From uploads to jobs: what the upload hook does for one file, what its scan does for those whose event was
+// lost, and what it does where it follows the file space itself.
 #pragma once
 
 #include "base/error.hpp"
+#include "base/stop_signal.hpp"
 #include "processor/cluster.hpp"
 #include "processor/file_space.hpp"
 #include "queue/spool.hpp"
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,17 @@ class NoUpload : public base::Error {
     bool m_is_missing;
 };
 
+/// What one commit did.
+struct QueuedUploads {
+    struct Failed {
+        std::string path;
+        base::Error error;
+    };
+    std::string queue_file; ///< empty: there was nothing to queue
+    std::vector<Upload> uploads;
+    std::vector<Failed> failed; ///< could not be synced, and so were not queued
+};
+
 /// Writes `upload` jobs into one new queue file. Each file, and its entry in its directory, is on disk before
 /// commit() makes the jobs visible: FTP servers don't see to that. After a crash before commit() there is no
 /// job, and a scan finds the file.
@@ -41,19 +54,25 @@ class UploadQueue {
     UploadQueue(const FileSpace& files, const queue::Spool& spool) : m_files(&files), m_spool(&spool) {}
 
     /// @throws NoUpload where there is no regular file of that name, or this user may not read it
-    Upload add(const std::string& path);
+    void add(const std::string& path);
     /// A job for a path whose file was left hidden by a run that died: store settles it.
     void add_leftover(const std::string& path, const base::FileStatus& status);
-    /// @return the queue file's name; empty where nothing was added
-    std::string commit();
+    QueuedUploads commit();
 
   private:
+    struct Writing {
+        std::string path;
+        base::Fd fd;
+    };
+    void sync_files();
     void write(const std::string& path, const base::FileStatus& status);
 
     const FileSpace* m_files;
     const queue::Spool* m_spool;
-    std::vector<std::string> m_directories; ///< not yet synced, as cluster paths of a file in them
+    std::vector<Writing> m_writing;      ///< on their way to the disk, together
+    std::set<std::string> m_directories; ///< not yet synced, as cluster paths
     std::optional<queue::QueueFileWriter> m_writer;
+    QueuedUploads m_queued;
 };
 
 /// Why a scan does not queue a file that it met.
@@ -74,5 +93,21 @@ struct ScanListener {
 /// stored go to @p into (nullptr: nowhere, a dry run). Links, FIFOs and the like are passed over.
 void scan_uploads(const Cluster& cluster, const FileSpace& files, const queue::Spool& spool,
                   UploadQueue* into, const ScanListener& listener);
+
+struct FollowListener {
+    ScanListener scan;
+    std::function<void(const QueuedUploads&)> queued;
+    /// An upload that was heard of cannot be queued; one that went away meanwhile is not told of.
+    std::function<void(const base::Error&)> refused;
+    /// The cluster server itself failed (a full disk): nothing is forgotten, it tries again.
+    std::function<void(const base::Error&)> trouble;
+};
+
+/// Stays, and queues each upload when its writer closes it or moves it into place, in groups; begins with a
+/// scan, and scans again where the kernel lost count or a directory cannot be watched. Returns after the
+/// first signal. What a run that died had heard of is found by the scan of the next.
+/// @throws base::Error where the file space itself goes away
+void follow_uploads(const Cluster& cluster, const FileSpace& files, const queue::Spool& spool,
+                    base::StopSignal& stop, const FollowListener& listener);
 
 } // namespace nodespool::processor
