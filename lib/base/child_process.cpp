@@ -6,11 +6,14 @@
 #include "base/fs_call.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -20,6 +23,7 @@ namespace nodespool::base {
 namespace {
 
 constexpr std::size_t k_longest_complaint = 4096;
+constexpr off_t k_bound_of_complaints = 64 * 1024;
 
 struct Pipe {
     Fd reading;
@@ -62,14 +66,16 @@ class SpawnPlan {
         // Sockets of libraries may lack O_CLOEXEC, and a server would wait for whoever has its socket open.
         check_spawn(::posix_spawn_file_actions_addclosefrom_np(&m_actions, target), "prepare a process");
     }
-    void reset_signals() {
+    void set_up(Terminal terminal) {
         sigset_t none;
         sigemptyset(&none);
         sigset_t all;
         sigfillset(&all);
         check_spawn(::posix_spawnattr_setsigmask(&m_attributes, &none), "prepare a process");
         check_spawn(::posix_spawnattr_setsigdefault(&m_attributes, &all), "prepare a process");
-        check_spawn(::posix_spawnattr_setflags(&m_attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
+        const int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                          (terminal == Terminal::none ? POSIX_SPAWN_SETSID : 0);
+        check_spawn(::posix_spawnattr_setflags(&m_attributes, static_cast<short>(flags)),
                     "prepare a process");
     }
     pid_t spawn(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
@@ -93,6 +99,13 @@ class SpawnPlan {
     posix_spawn_file_actions_t m_actions{};
     posix_spawnattr_t m_attributes{};
 };
+
+/// It never grows beyond its size: a program that complains without end must not fill the memory.
+void bound(const Fd& file) {
+    if (::ftruncate(file.get(), k_bound_of_complaints) != 0 ||
+        ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW) != 0)
+        throw_errno("limit a file in memory");
+}
 
 std::string name_in(const std::string& variable) {
     return variable.substr(0, variable.find('='));
@@ -119,17 +132,20 @@ std::string ChildEnd::text() const {
 }
 
 ChildProcess::ChildProcess(const std::vector<std::string>& arguments,
-                           const std::vector<std::string>& variables, Complaints complaints)
-    : m_errors(::memfd_create("errors", MFD_CLOEXEC)) {
+                           const std::vector<std::string>& variables, Complaints complaints,
+                           Terminal terminal)
+    : m_errors(::memfd_create("errors", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
     ensure(!arguments.empty(), "a program that is run has a name");
     if (!m_errors.is_open())
         throw_errno("make a file in memory");
+    if (complaints == Complaints::bounded)
+        bound(m_errors);
     Pipe to_child = make_pipe();
     Pipe from_child = make_pipe();
     SpawnPlan plan;
     plan.use_streams(to_child.reading.get(), from_child.writing.get(),
-                     complaints == Complaints::kept ? m_errors.get() : STDERR_FILENO);
-    plan.reset_signals();
+                     complaints == Complaints::passed_on ? STDERR_FILENO : m_errors.get());
+    plan.set_up(terminal);
     // Inherited as ignored, it would make the kernel forget how the child ended.
     (void)std::signal(SIGCHLD, SIG_DFL);
     m_process = plan.spawn(arguments, environment_with(variables));
@@ -165,9 +181,36 @@ ChildEnd ChildProcess::wait() {
     return m_end;
 }
 
+bool ChildProcess::ends_within(std::chrono::milliseconds patience) const {
+    const Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, m_process, 0)));
+    if (!handle.is_open())
+        throw_errno("watch a process");
+    pollfd watched{handle.get(), POLLIN, 0};
+    return retry_eintr([&] { return ::poll(&watched, 1, static_cast<int>(patience.count())); }) > 0;
+}
+
+ChildEnd ChildProcess::wait_or_end(std::chrono::milliseconds patience) {
+    m_input.reset();
+    m_output.reset();
+    return m_process < 0 || ends_within(patience) ? wait() : end(patience);
+}
+
+ChildEnd ChildProcess::end(std::chrono::milliseconds patience) {
+    m_input.reset();
+    m_output.reset();
+    if (m_process >= 0) {
+        ::kill(m_process, SIGTERM);
+        ::kill(m_process, SIGCONT); // a stopped one must wake up to end
+        if (!ends_within(patience))
+            ::kill(m_process, SIGKILL);
+    }
+    return wait();
+}
+
 std::string ChildProcess::complaint() const {
     std::string text(k_longest_complaint, '\0');
     text.resize(read_some_at(m_errors.get(), text.data(), text.size(), 0, "what a program complained of"));
+    text.resize(std::min(text.find('\0'), text.size())); // a bounded file is as long as its bound
     return text;
 }
 

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,12 @@ struct ChildEnd {
 };
 
 /// Where a child's standard error goes: into memory, for ChildProcess::complaint(), or where this process's
-/// own goes.
-enum class Complaints { kept, passed_on };
+/// own goes. `bounded`: into memory, and once that is 64 KiB its writes fail.
+enum class Complaints { kept, bounded, passed_on };
+
+/// Does the child belong to this process's terminal? `none`: Ctrl-C does not reach it, and it can ask nothing
+/// there.
+enum class Terminal { shared, none };
 
 /// A running program. It inherits no descriptor but its standard streams and no blocked or ignored signal,
 /// whatever else this process has open or runs in other threads. Destroyed before it was waited for, it is
@@ -33,7 +38,7 @@ class ChildProcess {
     /// @param variables  `NAME=VALUE`, set in its environment on top of this process's own
     /// @throws SystemError where it cannot be started
     ChildProcess(const std::vector<std::string>& arguments, const std::vector<std::string>& variables,
-                 Complaints complaints = Complaints::kept);
+                 Complaints complaints = Complaints::kept, Terminal terminal = Terminal::shared);
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
     ~ChildProcess();
@@ -46,10 +51,16 @@ class ChildProcess {
 
     /// Closes both pipes and waits until it has ended.
     ChildEnd wait();
+    /// The same, but a child that has not ended after @p patience is told to end.
+    ChildEnd wait_or_end(std::chrono::milliseconds patience);
+    /// Tells it to end (SIGTERM), and kills it where it has not after @p patience.
+    ChildEnd end(std::chrono::milliseconds patience);
     /// What it wrote to its standard error, cut to 4 KiB. All of it is there once wait() has returned.
     [[nodiscard]] std::string complaint() const;
 
   private:
+    bool ends_within(std::chrono::milliseconds patience) const;
+
     Fd m_input;
     Fd m_output;
     Fd m_errors; ///< a file in memory: unlike a pipe it never fills up
