@@ -113,7 +113,7 @@ void read_sections(const std::string& text, const ConfigOrigin& origin, Config& 
                                "[cluster] or [node.NAME], NAME of letters, digits, '_', '.' and '-'");
         node::NodeConfig node = read_node(section, node_name, origin);
         for (const node::NodeConfig& other : config.nodes) // two copies on it would be one
-            if (other.url == node.url && other.user == node.user)
+            if (other.url == node.url)
                 throw_config_error(origin.file, section.line, "the url of node " + other.name,
                                    "a url that no other node has");
         config.nodes.push_back(std::move(node));

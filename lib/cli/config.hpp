@@ -26,7 +26,7 @@ struct Config {
     std::vector<node::NodeConfig> nodes; ///< in the order of the file
 };
 
-/// Does the caller talk to nodes? Only then are password files read: the upload hook runs as a user who may
+/// Does the caller talk to nodes? Only then are passwords fetched: the upload hook runs as a user who may
 /// not.
 enum class Passwords { not_needed, needed };
 

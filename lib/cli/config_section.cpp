@@ -38,9 +38,9 @@ po::variables_map values_of(const ConfigSection& section, const po::options_desc
         try {
             store_value(keys, entry.key, entry.value, values);
         } catch (const BadValue& bad) {
-            // Values of other keys are quoted freely; a URL may hold a password.
-            const std::string shown =
-                entry.key == "url" ? "a bad value" : "'" + base::printable(entry.value) + "'";
+            // Values of other keys are quoted freely; these may hold a password.
+            const bool is_secret = entry.key == "url" || entry.key == "password-command";
+            const std::string shown = is_secret ? "a bad value" : "'" + base::printable(entry.value) + "'";
             throw_config_error(file, entry.line, entry.key + " = " + shown, bad.expected);
         }
     }

@@ -38,6 +38,24 @@ void validate(boost::any& into, const std::vector<std::string>& texts, LogValue*
     into = LogValue{target};
 }
 
+void validate(boost::any& into, const std::vector<std::string>& texts, TlsValue*, int) {
+    const std::string& text = texts.at(0);
+    if (text == "no")
+        into = TlsValue{node::Tls::no};
+    else if (text == "try")
+        into = TlsValue{node::Tls::if_offered};
+    else if (text == "require")
+        into = TlsValue{node::Tls::required};
+    else
+        throw BadValue{"no, try or require"};
+}
+
+void validate(boost::any& into, const std::vector<std::string>& texts, TlsVerifyValue*, int) {
+    if (texts.at(0) != "yes" && texts.at(0) != "no")
+        throw BadValue{"yes or no"};
+    into = TlsVerifyValue{texts.at(0) == "yes" ? node::TlsVerify::yes : node::TlsVerify::no};
+}
+
 void validate(boost::any& into, const std::vector<std::string>& texts, TextValue*, int) {
     if (texts.at(0).empty())
         throw BadValue{"a value"};

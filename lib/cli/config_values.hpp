@@ -36,6 +36,12 @@ struct ChecksumValue {
 struct LogValue {
     base::LogTarget value;
 };
+struct TlsValue {
+    node::Tls value;
+};
+struct TlsVerifyValue {
+    node::TlsVerify value;
+};
 struct TextValue {
     std::string value; ///< not empty
 };
@@ -47,6 +53,8 @@ void validate(boost::any& into, const std::vector<std::string>& texts, Bounded<L
 void validate(boost::any& into, const std::vector<std::string>& texts, ChecksumValue*, int);
 void validate(boost::any& into, const std::vector<std::string>& texts, KeepLocal*, int);
 void validate(boost::any& into, const std::vector<std::string>& texts, LogValue*, int);
+void validate(boost::any& into, const std::vector<std::string>& texts, TlsValue*, int);
+void validate(boost::any& into, const std::vector<std::string>& texts, TlsVerifyValue*, int);
 void validate(boost::any& into, const std::vector<std::string>& texts, TextValue*, int);
 
 } // namespace nodespool::cli

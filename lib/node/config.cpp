@@ -5,11 +5,12 @@
 
 namespace nodespool::node {
 
-void parse_node_url(std::string_view url_text, NodeConfig& config) {
+NodeAddress parse_node_url(std::string_view url_text, NodeConfig& config) {
     NodeUrl url = split_node_url(url_text, config.name);
     config.url = std::move(url.without_password);
     config.user = std::move(url.user);
     config.password = std::move(url.password);
+    return {url.scheme, std::move(url.host)};
 }
 
 } // namespace nodespool::node

@@ -8,6 +8,13 @@
 
 namespace nodespool::node {
 
+enum class Scheme {
+    ftp,
+    ftps, ///< FTP with implicit TLS
+    sftp,
+    file
+};
+
 /// How a connection to an FTP server is encrypted.
 enum class Tls {
     no,
@@ -43,9 +50,15 @@ struct NodeConfig {
     std::string ssh_config_file;
 };
 
+/// What of a URL decides which other settings fit it.
+struct NodeAddress {
+    Scheme scheme;
+    std::string host; ///< empty for file:
+};
+
 /// Splits @p url_text into config.url, config.user and config.password (percent-decoded).
 /// @throws base::Error config: an unknown scheme, a missing host, a `file:` URL that is not absolute; the
 /// message never holds the password
-void parse_node_url(std::string_view url_text, NodeConfig& config);
+NodeAddress parse_node_url(std::string_view url_text, NodeConfig& config);
 
 } // namespace nodespool::node

@@ -1,26 +1,9 @@
-// The table from libcurl's codes and FTP replies (RFC 959 §4.2) to failure classes.
+// The table from lost connections and FTP replies (RFC 959 §4.2) to failure classes.
 #include "node/ftp_errors.hpp"
 
+#include "base/path_name.hpp"
+
 namespace nodespool::node {
-
-namespace {
-
-/// Codes that say the connection itself gave up: the last reply then answered something earlier.
-bool ignores_reply(CURLcode code) {
-    switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_COULDNT_CONNECT: // of the data connection, once logged in
-    case CURLE_OUT_OF_MEMORY:
-        return true;
-    default:
-        return false;
-    }
-}
-
-} // namespace
 
 Failure failure_of_reply(int reply) {
     switch (reply) {
@@ -32,41 +15,30 @@ Failure failure_of_reply(int reply) {
     }
 }
 
-Failure failure_of_exchange(CURLcode code, int last_reply, FtpPhase phase) {
-    if (last_reply == 421) // "service not available, closing": too many connections, or idle for too long
+Failure failure_of(const FtpLost& lost, FtpPhase phase) {
+    if (phase == FtpPhase::logged_in || lost.reply == 421) // too many connections, or idle for too long
         return Failure::temporary;
-    if (code == CURLE_OUT_OF_MEMORY || code == CURLE_FAILED_INIT)
+    switch (lost.why) {
+    case FtpLost::Why::stalled:
         return Failure::temporary;
-    switch (phase) {
-    case FtpPhase::connect_timeout:
-        return Failure::node_down;
-    case FtpPhase::connecting:
-        return code == CURLE_OPERATION_TIMEDOUT ? Failure::temporary : Failure::node_down;
-    case FtpPhase::logged_in:
+    case FtpLost::Why::closed:
+    case FtpLost::Why::late:
+    case FtpLost::Why::no_data:
+    case FtpLost::Why::garbled:
         break;
     }
-    if (code == CURLE_REMOTE_DISK_FULL)
-        return Failure::node_full;
-    if (last_reply >= 400 && !ignores_reply(code))
-        return failure_of_reply(last_reply);
-    return Failure::temporary;
+    return Failure::node_down;
 }
 
-bool is_broken_connection(CURLcode code, int last_reply) {
-    return last_reply == 421 || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
-           code == CURLE_GOT_NOTHING;
+FtpTrouble trouble_of(const FtpReply& refusal) {
+    return {failure_of_reply(refusal.code), refusal.code, false, refusal.text, Refusal::none};
 }
 
-bool is_refusal_in_step(CURLcode code) {
-    switch (code) {
-    case CURLE_UPLOAD_FAILED:         // STOR
-    case CURLE_REMOTE_FILE_NOT_FOUND: // RETR
-    case CURLE_FTP_COULDNT_RETR_FILE:
-    case CURLE_REMOTE_ACCESS_DENIED: // CWD
-        return true;
-    default:
-        return false;
-    }
+std::string presentable(std::string text, const std::string& password) {
+    if (!password.empty())
+        for (std::size_t at = text.find(password); at != std::string::npos; at = text.find(password, at + 3))
+            text.replace(at, password.size(), "***");
+    return base::printable(text);
 }
 
 } // namespace nodespool::node

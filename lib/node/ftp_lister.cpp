@@ -15,7 +15,7 @@ namespace {
 
 constexpr char k_directory_mark = 'd';
 constexpr char k_maybe_mark = '?';
-// Commands in one exchange: between two of them libcurl has some work to do.
+// Commands in one exchange.
 constexpr std::size_t k_batch = 100;
 // Longer ones come from links that lead in a circle.
 constexpr std::size_t k_longest_path = 4000;
@@ -119,8 +119,6 @@ std::optional<FtpTrouble> FtpLister::take(const std::string& directory, const st
     if (result.trouble)
         return result.trouble;
     const FtpReply& reply = result.replies.at(0);
-    if (!reply.is_success()) // libcurl takes 450 for an empty list
-        fail(failure_of_reply(reply.code), directory, reply.text);
     if (says_cut_off(reply.text))
         fail(Failure::permanent, directory, "the server cuts the list off: " + reply.text);
     if (sink.is_garbled() || !sink.ended_whole())
@@ -280,7 +278,7 @@ void FtpLister::visit_timed(const std::string& directory) {
 void FtpLister::visit_measured(const std::string& directory) {
     while (!m_names.empty()) {
         std::vector<std::string> names;
-        std::vector<std::string> commands = {"TYPE I"}; // sizes in bytes
+        std::vector<std::string> commands;
         while (names.size() < k_batch) {
             const std::optional<std::string> name = m_names.pop();
             if (!name)
@@ -291,7 +289,7 @@ void FtpLister::visit_measured(const std::string& directory) {
                 commands.push_back("MDTM " + path_of(*name));
         }
         const std::vector<FtpReply> replies = ask(commands, directory);
-        auto reply = replies.begin() + 1;
+        auto reply = replies.begin();
         for (const std::string& name : names) {
             const FtpReply& size_reply = *reply++;
             const std::optional<base::Timestamp> mtime =

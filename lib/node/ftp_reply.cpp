@@ -1,8 +1,7 @@
-// Reads reply lines: codes, continuation lines, sizes.
+// Reads reply lines: codes, continuation lines, sizes, ports.
 #include "node/ftp_reply.hpp"
 
-#include <algorithm>
-#include <cctype>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -14,13 +13,59 @@ namespace {
 constexpr std::size_t k_longest_text = 600;
 constexpr std::size_t k_most_lines = 100;
 constexpr std::size_t k_longest_line = 500;
+constexpr std::size_t k_code_digits = 3;
 
 bool is_digit(char byte) {
     return byte >= '0' && byte <= '9';
 }
 
 bool begins_with_code(std::string_view line) {
-    return line.size() >= 3 && is_digit(line[0]) && is_digit(line[1]) && is_digit(line[2]);
+    return line.size() >= k_code_digits && is_digit(line[0]) && is_digit(line[1]) && is_digit(line[2]);
+}
+
+/// A whole text that is one number.
+template <typename Number>
+std::optional<Number> number_from(std::string_view text) {
+    Number number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size())
+        return std::nullopt;
+    return number;
+}
+
+std::optional<std::uint16_t> non_zero(std::optional<std::uint16_t> port) {
+    return port && *port != 0 ? port : std::nullopt;
+}
+
+std::optional<std::uint16_t> extended_port_from(std::string_view text) {
+    // Three delimiters, which may be any character, the port, and a fourth.
+    const std::size_t open = text.rfind('(');
+    if (open == std::string_view::npos || open + 4 >= text.size())
+        return std::nullopt;
+    const char delimiter = text[open + 1];
+    const std::size_t end = text.find(delimiter, open + 4);
+    if (text[open + 2] != delimiter || text[open + 3] != delimiter || end == std::string_view::npos)
+        return std::nullopt;
+    return non_zero(number_from<std::uint16_t>(text.substr(open + 4, end - open - 4)));
+}
+
+std::optional<std::uint16_t> old_port_from(std::string_view text) {
+    // Six numbers; not all servers write the parentheses, so the first digit after the code begins them.
+    const std::size_t begin = text.find_first_of("0123456789", k_code_digits);
+    if (begin == std::string_view::npos)
+        return std::nullopt;
+    std::array<unsigned, 6> numbers{};
+    const char* at = text.data() + begin;
+    const char* const end = text.data() + text.size();
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        if (i > 0 && (at == end || *at++ != ','))
+            return std::nullopt;
+        const auto [after, error] = std::from_chars(at, end, numbers[i]);
+        if (error != std::errc() || numbers[i] > 255)
+            return std::nullopt;
+        at = after;
+    }
+    return non_zero(static_cast<std::uint16_t>(numbers[4] * 256 + numbers[5]));
 }
 
 } // namespace
@@ -28,60 +73,71 @@ bool begins_with_code(std::string_view line) {
 std::optional<std::uint64_t> size_from(const FtpReply& reply) {
     if (reply.code != 213 || reply.text.size() < 5)
         return std::nullopt;
-    std::string_view digits = std::string_view(reply.text).substr(4);
+    std::string_view digits = std::string_view(reply.text).substr(k_code_digits + 1);
     while (digits.ends_with(' '))
         digits.remove_suffix(1);
-    std::uint64_t size = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
-    if (error != std::errc() || end != digits.data() + digits.size())
+    return number_from<std::uint64_t>(digits);
+}
+
+std::optional<std::uint16_t> port_from(const FtpReply& reply) {
+    switch (reply.code) {
+    case 229:
+        return extended_port_from(reply.text);
+    case 227:
+        return old_port_from(reply.text);
+    default:
         return std::nullopt;
-    return size;
+    }
 }
 
-void FtpReplies::clear() {
-    m_replies.clear();
-    m_open_text.clear();
-    m_open_lines.clear();
+std::optional<std::string> directory_from(const FtpReply& reply) {
+    std::size_t at = reply.text.find('"');
+    if (reply.code != 257 || at == std::string::npos)
+        return std::nullopt;
+    std::string directory;
+    for (++at; at < reply.text.size(); ++at) {
+        if (reply.text[at] != '"')
+            directory += reply.text[at];
+        else if (reply.text.compare(at, 2, "\"\"") == 0)
+            directory += reply.text[at++];
+        else
+            return directory.empty() ? std::nullopt : std::optional(directory);
+    }
+    return std::nullopt;
 }
 
-void FtpReplies::add_line(std::string_view line) {
+std::optional<FtpReply> FtpReplyReader::add_line(std::string_view line) {
+    m_bytes += line.size();
     while (line.ends_with('\n') || line.ends_with('\r'))
         line.remove_suffix(1);
-    const bool is_last = begins_with_code(line) && line.size() > 3 && line[3] == ' ';
+    const bool has_code = begins_with_code(line);
+    const std::string_view code = has_code ? line.substr(0, k_code_digits) : std::string_view();
+    const bool is_last = has_code && (m_code.empty() || code == m_code) &&
+                         (line.size() == k_code_digits || line[k_code_digits] == ' ');
+    if (!m_has_begun || (m_code.empty() && !is_last))
+        m_code = has_code && line.size() > k_code_digits && line[k_code_digits] == '-' ? code : "";
     // "550-Quota exceeded" and "550 Sorry" read as "550 Quota exceeded Sorry".
     std::string_view text = line;
-    if (begins_with_code(line) && line.size() > 3 && (is_last ? !m_open_text.empty() : line[3] == '-'))
-        text.remove_prefix(4);
-    if (is_last && m_open_text.empty())
-        m_open_text = text;
-    else if (m_open_text.size() < k_longest_text)
-        m_open_text += (m_open_text.empty() ? std::string(line.substr(0, 3)) + ' ' : " ") + std::string(text);
+    if (has_code && line.size() > k_code_digits && (is_last || line[k_code_digits] == '-'))
+        text.remove_prefix(k_code_digits + 1);
+    else if (is_last)
+        text = {};
+    std::string& all = m_reply.text;
+    if (all.size() < k_longest_text && !text.empty())
+        (all += all.empty() ? "" : " ") += text.substr(0, k_longest_text);
+    m_has_begun = !is_last;
     if (!is_last) {
-        if (m_open_lines.size() < k_most_lines)
-            m_open_lines.emplace_back(line.substr(0, k_longest_line));
-        return;
+        if (m_reply.lines_before.size() < k_most_lines)
+            m_reply.lines_before.emplace_back(line.substr(0, k_longest_line));
+        return std::nullopt;
     }
-    m_open_text.resize(std::min(m_open_text.size(), k_longest_text));
-    m_replies.push_back({(line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'), m_open_text,
-                         std::exchange(m_open_lines, {})});
-    m_open_text.clear();
-}
-
-std::string FtpReplies::last_text() const {
-    return m_replies.empty() ? std::string() : m_replies.back().text;
-}
-
-std::vector<FtpReply> FtpReplies::last(std::size_t count) const {
-    return {m_replies.end() - static_cast<std::ptrdiff_t>(std::min(count, m_replies.size())),
-            m_replies.end()};
-}
-
-bool FtpReplies::shows_login() const {
-    // 230 may come as the greeting; else it, or another 2xx, answers USER or PASS.
-    return std::any_of(m_replies.begin(), m_replies.end(),
-                       [](const FtpReply& reply) { return reply.code == 230; }) ||
-           (m_replies.size() > 1 && std::any_of(m_replies.begin() + 1, m_replies.end(),
-                                                [](const FtpReply& reply) { return reply.is_success(); }));
+    m_reply.code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+    all.insert(0, std::string(code) + ' ');
+    if (all.size() > k_longest_text)
+        all.resize(k_longest_text);
+    m_code.clear();
+    m_bytes = 0;
+    return std::exchange(m_reply, {});
 }
 
 } // namespace nodespool::node

@@ -1,4 +1,4 @@
-// Replies of an FTP server, collected line by line from the control connection (RFC 959 §4.2).
+// Replies of an FTP server, put together from the lines of its control connection (RFC 959 §4.2).
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ struct FtpReply {
     /// The lines before the last one, as they came; the first ones where they are many.
     std::vector<std::string> lines_before{};
 
+    [[nodiscard]] bool is_preliminary() const { return code >= 100 && code < 200; }
     [[nodiscard]] bool is_success() const { return code >= 200 && code < 300; }
     [[nodiscard]] bool is_refusal() const { return code >= 500 && code < 600; }
     [[nodiscard]] bool is_failure() const { return code >= 400 && code < 600; }
@@ -24,30 +25,29 @@ struct FtpReply {
 
 /// Size from a reply to SIZE (RFC 3659 §4): "213 12345". nullopt for any other reply.
 std::optional<std::uint64_t> size_from(const FtpReply& reply);
+/// Port from a reply to EPSV (RFC 2428 §3), "229 Extended passive mode (|||6446|)", or to PASV, "227 Passive
+/// mode (192,168,0,1,25,46)". nullopt for any other reply. The address in the latter is not looked at: it
+/// could be anybody's.
+std::optional<std::uint16_t> port_from(const FtpReply& reply);
+/// The directory in a reply to PWD (RFC 959 appendix II): `257 "/a ""quoted"" name" is current`.
+std::optional<std::string> directory_from(const FtpReply& reply);
 
-/// Everything the server said in one exchange.
-class FtpReplies {
+/// Puts replies together.
+class FtpReplyReader {
   public:
-    void clear();
-    /// One line as it came, with or without its line end. The last line of a reply is three digits and a
-    /// blank: libcurl uses the same rule, so both count alike.
-    void add_line(std::string_view line);
-
-    [[nodiscard]] bool empty() const { return m_replies.empty(); }
-    /// Code of the last whole reply; 0 where there was none.
-    [[nodiscard]] int last_code() const { return m_replies.empty() ? 0 : m_replies.back().code; }
-    [[nodiscard]] std::string last_text() const;
-    [[nodiscard]] std::size_t count() const { return m_replies.size(); }
-    /// The last @p count replies, in order.
-    [[nodiscard]] std::vector<FtpReply> last(std::size_t count) const;
-    /// Has the greeting been followed by the server's consent? Only for an exchange that began with the
-    /// greeting.
-    [[nodiscard]] bool shows_login() const;
+    /// One line as it came, with or without its line end. The reply that it ends, if it ends one. A reply of
+    /// several lines begins with its code and a dash, and ends with the same code and a blank.
+    std::optional<FtpReply> add_line(std::string_view line);
+    /// Has a reply begun that has not ended?
+    [[nodiscard]] bool is_inside() const { return m_has_begun; }
+    /// Bytes of its lines so far.
+    [[nodiscard]] std::size_t bytes() const { return m_bytes; }
 
   private:
-    std::vector<FtpReply> m_replies;
-    std::string m_open_text;
-    std::vector<std::string> m_open_lines;
+    bool m_has_begun = false;
+    std::string m_code; ///< of the reply that has begun; empty where its first line has none
+    std::size_t m_bytes = 0;
+    FtpReply m_reply;
 };
 
 } // namespace nodespool::node

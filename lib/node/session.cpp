@@ -3,6 +3,7 @@
 
 #include "node/file_session.hpp"
 #include "node/ftp_session.hpp"
+#include "node/sftp_session.hpp"
 #include "node/url.hpp"
 
 namespace nodespool::node {
@@ -26,6 +27,13 @@ std::unique_ptr<Session> make_session(const NodeConfig& config, Interrupt interr
     switch (url.scheme) {
     case Scheme::ftp:
         return std::make_unique<FtpSession>(config, std::move(url), std::move(interrupt));
+    case Scheme::ftps: {
+        NodeConfig implicit = config;
+        implicit.tls = Tls::implicit;
+        return std::make_unique<FtpSession>(implicit, std::move(url), std::move(interrupt));
+    }
+    case Scheme::sftp:
+        return std::make_unique<SftpSession>(config, std::move(url), std::move(interrupt));
     case Scheme::file:
         return std::make_unique<FileSession>(config.name, url.directory, std::move(interrupt));
     }

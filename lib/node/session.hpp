@@ -28,19 +28,27 @@ enum class Failure {
 
 std::string_view to_string(Failure failure);
 
+/// Did the server refuse *this connection* (421 at its greeting or login, too many connections, no more
+/// sessions), although it may serve others? Then nothing is wrong with the node or the job: whoever has other
+/// connections to it open and working asks for fewer.
+enum class Refusal { none, connection };
+
 /// A failure on a node: "NODE: cannot put NAME: 553 Could not create file".
 class NodeError : public base::Error {
   public:
-    NodeError(Failure failure, std::string node, const std::string& message)
+    NodeError(Failure failure, std::string node, const std::string& message, Refusal refusal = Refusal::none)
         : base::Error(base::ErrorClass::io, node + ": " + message),
           m_failure(failure),
-          m_node(std::move(node)) {}
+          m_node(std::move(node)),
+          m_refusal(refusal) {}
     [[nodiscard]] Failure failure() const { return m_failure; }
     [[nodiscard]] const std::string& node() const { return m_node; }
+    [[nodiscard]] Refusal refusal() const { return m_refusal; }
 
   private:
     Failure m_failure;
     std::string m_node;
+    Refusal m_refusal;
 };
 
 /// Where the bytes of a put come from. Whatever read() throws ends the transfer and comes out of put()

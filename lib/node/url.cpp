@@ -1,10 +1,11 @@
-// A strict reader for node URLs. It stands apart from libcurl, so that reading a configuration needs no
-// network library.
+// A strict reader for node URLs. It knows no session, so that reading a configuration needs no network
+// library.
 #include "node/url.hpp"
 
 #include "base/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 
@@ -19,8 +20,17 @@ struct Mistake {
     std::string reason;
 };
 
+struct ServerScheme {
+    std::string_view name;
+    Scheme scheme;
+    std::uint16_t port; ///< where the URL names none
+};
+
+constexpr std::array<ServerScheme, 3> k_servers = {
+    {{"ftp", Scheme::ftp, 21}, {"ftps", Scheme::ftps, 990}, {"sftp", Scheme::sftp, 0}}};
+
 const char* const k_empty_component =
-    "the directory has an empty component (an absolute FTP path begins with %2F)";
+    "the directory has an empty component (an absolute path on a server begins with %2F)";
 
 int hex_value(char digit) {
     if (digit >= '0' && digit <= '9')
@@ -111,6 +121,8 @@ void split_host(std::string_view text, NodeUrl& url) {
         rest = text.substr(colon);
         if (url.host.empty())
             throw Mistake{"the host is missing"};
+        if (url.host.starts_with('-')) // which ssh would take for an option
+            throw Mistake{"the host begins with '-'"};
         if (!std::all_of(url.host.begin(), url.host.end(), is_host_byte))
             throw Mistake{
                 "the host holds a character that no host name has (in user and password, write '@', "
@@ -123,10 +135,10 @@ void split_host(std::string_view text, NodeUrl& url) {
     url.port = port_from(rest.substr(1));
 }
 
-void split_ftp(std::string_view rest, NodeUrl& url) {
+/// `//[USER[:PASSWORD]@]HOST[:PORT]/[DIR]`, without the slashes at its front.
+void split_server(std::string_view rest, NodeUrl& url) {
     const std::size_t slash = std::min(rest.find('/'), rest.size());
     std::string_view authority = rest.substr(0, slash);
-    url.without_password = "ftp://";
     if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
         const std::string_view login = authority.substr(0, at);
         authority.remove_prefix(at + 1);
@@ -166,7 +178,7 @@ std::string lower_case(std::string_view text) {
 NodeUrl split(std::string_view text) {
     const std::size_t colon = text.find("://");
     if (colon == std::string_view::npos)
-        throw Mistake{"it is no URL: expected ftp://HOST/DIR or file:///DIR"};
+        throw Mistake{"it is no URL: expected ftp://, ftps:// or sftp://HOST/DIR, or file:///DIR"};
     const std::string scheme = lower_case(text.substr(0, colon));
     const std::string_view rest = text.substr(colon + 3);
     if (rest.find_first_of("?#;") != std::string_view::npos)
@@ -174,14 +186,18 @@ NodeUrl split(std::string_view text) {
             "it has a query, a fragment or a parameter (write a literal '?', '#' or ';' as %3F, %23 or "
             "%3B)"};
     NodeUrl url;
-    if (scheme == "ftp") {
-        url.scheme = Scheme::ftp;
-        split_ftp(rest, url);
+    const auto server = std::find_if(k_servers.begin(), k_servers.end(),
+                                     [&](const ServerScheme& known) { return known.name == scheme; });
+    if (server != k_servers.end()) {
+        url.scheme = server->scheme;
+        url.port = server->port;
+        url.without_password = scheme + "://";
+        split_server(rest, url);
     } else if (scheme == "file") {
         url.scheme = Scheme::file;
         split_file(rest, url);
     } else {
-        throw Mistake{"its scheme is unknown: expected ftp:// or file://"};
+        throw Mistake{"its scheme is unknown: expected ftp://, ftps://, sftp:// or file://"};
     }
     return url;
 }

@@ -1,5 +1,8 @@
-// Node URLs taken apart: `ftp://[USER[:PASSWORD]@]HOST[:PORT]/[DIR]` and `file:///DIR`.
+// Node URLs taken apart: `ftp://[USER[:PASSWORD]@]HOST[:PORT]/[DIR]`, `ftps:` and `sftp:` likewise, and
+// `file:///DIR`.
 #pragma once
+
+#include "node/config.hpp"
 
 #include <cstdint>
 #include <string>
@@ -7,17 +10,18 @@
 
 namespace nodespool::node {
 
-enum class Scheme { ftp, file };
-
 /// The parts, percent-decoded and checked.
 struct NodeUrl {
     Scheme scheme = Scheme::file;
     std::string user;
     std::string password;
-    std::string host;        ///< an IPv6 address without its brackets
-    std::uint16_t port = 21; ///< meaningless for file:
-    /// No slash at the end, no empty, `.` or `..` component. ftp: below the login directory ("" is that
-    /// directory itself), or absolute where the URL's path began with %2F (RFC 1738 §3.2.2). file: absolute.
+    /// An IPv6 address without its brackets; of sftp: as ssh is told it, so that it may be an alias of
+    /// ssh_config(5). It never begins with '-'.
+    std::string host;
+    std::uint16_t port = 0; ///< 0: as ssh's configuration says (sftp), or meaningless (file)
+    /// No slash at the end, no empty, `.` or `..` component. On a server: below the login directory ("" is
+    /// that directory itself), or absolute where the URL's path began with %2F (RFC 1738 §3.2.2). file:
+    /// absolute.
     std::string directory;
     /// The same URL without its password.
     std::string without_password;

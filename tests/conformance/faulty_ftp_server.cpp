@@ -17,6 +17,7 @@ namespace nodespool::node::test {
 
 const std::string k_usual = "<usual>";
 const std::string k_silence = "<silence>";
+const std::string k_deafness = "<deafness>";
 const std::string k_hang_up = "<hang up>";
 
 namespace {
@@ -67,6 +68,7 @@ struct FaultyFtpServer::State {
     int client = -1;
     int data_listener = -1;
     std::uint64_t received_bytes = 0;
+    std::string pending; ///< from the client, not answered yet
 
     void serve();
     void serve_client();
@@ -113,7 +115,7 @@ void FaultyFtpServer::State::serve() {
 
 void FaultyFtpServer::State::serve_client() {
     bool goes_on = reply("GREETING", "220 ready\r\n");
-    std::string pending;
+    pending.clear();
     char bytes[4096];
     while (goes_on) {
         const ssize_t got = ::read(client, bytes, sizeof bytes);
@@ -137,7 +139,10 @@ std::string FaultyFtpServer::State::next_reply(const std::string& verb) {
 }
 
 bool FaultyFtpServer::State::say(const std::string& text) {
-    if (text == k_hang_up)
+    if (text == k_deafness)
+        for (char byte = 0; ::read(client, &byte, 1) > 0;) {
+        }
+    if (text == k_hang_up || text == k_deafness)
         return false;
     if (text != k_silence)
         ::send(client, text.data(), text.size(), MSG_NOSIGNAL);
@@ -208,6 +213,14 @@ bool FaultyFtpServer::State::take_upload() {
         received_bytes += static_cast<std::uint64_t>(got);
     const bool is_cut = received_bytes >= script.cut_after_bytes;
     drop(data);
+    if (!pending.empty() && script.haste == FtpScript::Haste::abort) {
+        pending.clear();
+        return say("426 aborted\r\n");
+    }
+    if (!pending.empty() && script.haste == FtpScript::Haste::answer) {
+        say("213 " + std::to_string(received_bytes) + "\r\n450 transfer in progress\r\n");
+        pending.clear();
+    }
     return is_cut ? reply("CUT", "452 no space left\r\n") : reply("226", "226 got it\r\n");
 }
 

@@ -16,8 +16,8 @@ namespace nodespool::node::test {
 /// What to answer. Where nothing is said of a command, the server is a good one that keeps no files.
 struct FtpScript {
     /// Replies by verb ("STOR"; "GREETING" for the first line), one for each time it comes; the last one
-    /// stays. Words with a meaning of their own: k_usual, k_silence, k_hang_up. A text without "\r\n" at its
-    /// end is sent as it is.
+    /// stays. Words with a meaning of their own: k_usual, k_silence, k_deafness, k_hang_up. A text without
+    /// "\r\n" at its end is sent as it is.
     std::map<std::string, std::vector<std::string>> replies{};
     /// An upload is cut off after so many bytes, and the reply to it is replies["CUT"].
     std::uint64_t cut_after_bytes = UINT64_MAX;
@@ -32,13 +32,21 @@ struct FtpScript {
     bool resets_lists = false;
     /// EPSV and PASV name a port where nobody listens.
     bool dead_data_port = false;
+    /// What it makes of commands that come while an upload is under way.
+    enum class Haste {
+        patient, ///< they wait until it is done
+        abort,   ///< any byte ends the upload, which is thrown away
+        answer   ///< they are answered at once, and so out of order
+    };
+    Haste haste = Haste::patient;
     /// Said before it hangs up after each acknowledged upload's SIZE, as servers do whose patience with idle
     /// clients is short; nullopt: it does not hang up.
     std::optional<std::string> parting_words{};
 };
 
 extern const std::string k_usual;
-extern const std::string k_silence;
+extern const std::string k_silence;  ///< to this command
+extern const std::string k_deafness; ///< to this one and all that follow
 extern const std::string k_hang_up;
 
 /// Listens on loopback until it is destroyed; serves one client after another.

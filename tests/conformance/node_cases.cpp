@@ -7,8 +7,6 @@
 
 namespace nodespool::node::test {
 
-#define FOR_EVERY_NODE(sentence) TEST_CASE_TEMPLATE(sentence, Node, FileNode, FtpNode)
-
 FOR_EVERY_NODE("a file of any size arrives whole and comes back whole") {
     const Node node;
     const auto session = make_session(node.config());

@@ -6,17 +6,22 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 namespace nodespool::node::test {
 
 namespace {
 
+/// Empty where it is not set.
 std::string environment(const std::string& variable) {
     const char* value = std::getenv(variable.c_str());
-    if (value == nullptr || *value == '\0')
-        throw std::runtime_error(variable + " is not set: the suite needs a running FTP server");
+    return value == nullptr ? "" : value;
+}
+
+std::string needed(const std::string& variable) {
+    std::string value = environment(variable);
+    if (value.empty())
+        throw std::runtime_error(variable + " is not set: run the suite under tests/servers/with-servers");
     return value;
 }
 
@@ -62,7 +67,10 @@ std::string NodeUnderTest::bytes_of(const std::string& remote_name) const {
     std::ifstream file(local(remote_name), std::ios::binary);
     if (!file)
         throw std::runtime_error("no file " + local(remote_name).string());
-    return {std::istreambuf_iterator<char>(file), {}};
+    std::string bytes(std::filesystem::file_size(local(remote_name)), '\0');
+    if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
+        throw std::runtime_error("cannot read " + local(remote_name).string());
+    return bytes;
 }
 
 FileNode::FileNode() {
@@ -77,10 +85,21 @@ FileNode::~FileNode() {
     std::filesystem::remove_all(m_root, ignored);
 }
 
-FtpNode::FtpNode(const std::string& server) {
-    m_config.name = "ftp";
-    parse_node_url(environment("NODESPOOL_TEST_" + server + "_URL"), m_config);
-    m_root = environment("NODESPOOL_TEST_" + server + "_ROOT");
+RunningServer::RunningServer(const std::string& server) {
+    const std::string variable = "NODESPOOL_TEST_" + server;
+    m_config.name = "server";
+    parse_node_url(needed(variable + "_URL"), m_config);
+    m_password = m_config.password;
+    m_root = needed(variable + "_ROOT");
+    m_config.ca_file = environment(variable + "_CA");
+    if (!m_config.ca_file.empty() && m_config.url.starts_with("ftp:"))
+        m_config.tls = Tls::required;
+    if (m_config.url.starts_with("sftp:")) {
+        m_config.known_hosts_file = needed(variable + "_KNOWN_HOSTS");
+        m_config.identity_file = needed(variable + "_KEY");
+        m_config.ssh_config_file = "/dev/null";
+        m_config.password.clear();
+    }
 }
 
 } // namespace nodespool::node::test

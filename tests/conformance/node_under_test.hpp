@@ -3,6 +3,8 @@
 
 #include "node/session.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -93,25 +95,46 @@ class FileNode : public NodeUnderTest {
     ~FileNode();
 };
 
-/// The server that the environment names. Where it names none, the case fails: a suite that skips proves
-/// nothing.
-class FtpNode : public NodeUnderTest {
+/// A server that the environment names (tests/servers/with-servers). Where it names none, the case fails: a
+/// suite that skips proves nothing.
+class RunningServer : public NodeUnderTest {
   public:
+    /// Where config() logs in by key, the password that would do as well.
+    [[nodiscard]] const std::string& password() const { return m_password; }
+
+  protected:
     /// @param server  as in the names of the environment's variables: NODESPOOL_TEST_SERVER_URL
-    explicit FtpNode(const std::string& server = "FTP");
+    explicit RunningServer(const std::string& server);
+
+  private:
+    std::string m_password;
 };
 
-/// Has MLSD, which the one before does not have.
-class PureFtpdNode : public FtpNode {
-  public:
-    PureFtpdNode() : FtpNode("PURE_FTPD") {}
+/// The name as a template's argument, so that a server is a type.
+template <std::size_t Size>
+struct ServerName {
+    char text[Size]{};
+    // NOLINTNEXTLINE(google-explicit-constructor): a literal becomes it
+    constexpr ServerName(const char (&literal)[Size]) { std::copy_n(literal, Size, text); }
 };
 
-/// Cuts off lists after 10 entries.
-class ShortFtpdNode : public FtpNode {
+template <ServerName Name>
+class ServerNode : public RunningServer {
   public:
-    ShortFtpdNode() : FtpNode("SHORT_FTPD") {}
+    ServerNode() : RunningServer(Name.text) {}
 };
+
+using FtpNode = ServerNode<"FTP">;
+using PureFtpdNode = ServerNode<"PURE_FTPD">;   ///< has MLSD, which the one before does not have
+using ProftpdNode = ServerNode<"PROFTPD">;      ///< has MLSD too
+using ShortFtpdNode = ServerNode<"SHORT_FTPD">; ///< cuts off lists after 10 entries
+using SftpNode = ServerNode<"SFTP">;            ///< logged in by key
+
+/// Every kind of node: `TEST_CASE_TEMPLATE` over them.
+#define FOR_EVERY_NODE(sentence)                                                                             \
+    TEST_CASE_TEMPLATE(sentence, Node, FileNode, FtpNode, ServerNode<"FTP_TLS">, ServerNode<"FTPS">,         \
+                       PureFtpdNode, ServerNode<"PURE_FTPD_TLS">, ProftpdNode, ServerNode<"PROFTPD_TLS">,    \
+                       SftpNode)
 
 /// Runs @p call and returns the NodeError that it throws; fails the test where it throws none.
 template <typename Call>

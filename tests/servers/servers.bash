@@ -1,28 +1,38 @@
-# Real FTP servers as fixtures: vsftpd as a node server, pure-ftpd with pure-uploadscript as the upload server.
-# Sourced by the bats tests, the conformance suite and the benchmarks (tests/servers/with-servers).
+# Real servers as fixtures: vsftpd, pure-ftpd, proftpd and OpenSSH's sshd as node servers, pure-ftpd with pure-uploadscript as
+# the upload server. Sourced by the bats tests, the conformance suite and the benchmarks (tests/servers/with-servers).
 # shellcheck shell=bash
 #
-#   start_vsftpd DIR                       DIR/root is what the node holds, DIR/vsftpd.log its log of FTP commands
+#   start_vsftpd DIR [LINE…]               DIR/root is what the node holds, DIR/vsftpd.log its log of FTP commands; LINEs are
+#                                          added to its configuration
+#   start_vsftpd_tls DIR [LINE…]           the same, nothing without TLS (explicit, or `implicit_ssl=YES`), sessions reused
+#   start_pure_ftpd_node DIR [FLAG…]       pure-ftpd as a node server, as many as you like
+#   start_pure_ftpd_tls_node DIR [FLAG…]   no login without TLS
+#   start_proftpd DIR [LINE…]              DIR/proftpd.commands is its log of FTP commands
+#   start_proftpd_tls DIR [LINE…]          nothing without TLS, sessions reused
+#   start_sshd DIR [LINE…]                 SFTP only; DIR/userkey logs in as well as the password, DIR/known_hosts has its key,
+#                                          DIR/sshd.out is its log
 #   start_pure_ftpd DIR ROOT HOOK [FLAG…]  serves ROOT; HOOK runs after each upload, with its absolute path
-#   start_pure_ftpd_node DIR [FLAG…]       as a node server: serves DIR/root, without a hook, as many as you like
 #   stop_server DIR                        as a crash would: kill -9 of all its processes; DIR stays
 #   freeze_server DIR                      it accepts connections and never answers, until thaw_server or stop_server
 #   thaw_server DIR                        it goes on where freeze_server stopped it
 #   kill_sessions DIR                      kill -9 of every client's session; the server stays and takes new ones
 #   server_is_idle DIR                     no client is connected
-#   server_url DIR                         ftp://USER:PASSWORD@127.0.0.x:PORT/
+#   server_url DIR [USER-INFO]             ftp://, ftps:// (implicit TLS) or sftp://, then USER:PASSWORD@127.0.0.x:PORT/
 #   server_address DIR                     127.0.0.x PORT
+#   server_password                        of $servers_user on every server
+#   server_ca                              the certificate of the authority that signed those of the servers with TLS
+#   new_certificate DIR NAME               from that authority, for a server that is then started in DIR; NAME as IP:127.0.0.1
+#   new_ca DIR                             another authority: DIR/ca.pem and DIR/ca.key
 #   wait_for SECONDS CMD…                  polls CMD until it succeeds; 1 when it never did
 #
-# A server that is started again in the same DIR has the same address. All of them need root, listen on loopback only and
-# end with the process that started them (see guard). Called from within `$(...)` or `run`, they work as well.
+# A server that is started again in the same DIR has the same address, keys and certificate. All of them need root, listen on
+# loopback only and end with the process that started them (see guard). Called from within `$(...)` or `run`, they work as well.
 
 servers_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-servers_cache=${NODESPOOL_SERVERS_CACHE:-$servers_dir/../../build/servers}
+servers_cache=$(realpath -m -- "${NODESPOOL_SERVERS_CACHE:-$servers_dir/../../build/servers}")
 servers_locks=/run/lock/nodespool-test
 servers_user=nodespool-test
 servers_home=/var/lib/nodespool-test
-servers_upload_pipe=/var/run/pure-ftpd.upload.pipe # compiled into pure-ftpd
 
 servers_fail() {
     echo "tests/servers: $*" >&2
@@ -42,7 +52,7 @@ wait_for() { # SECONDS CMD...
 
 # The local user that the servers log in; its password is random and known to root only.
 servers_need_user() {
-    [ "$(id -u)" = 0 ] || servers_fail "FTP servers that change to another user need root" || return
+    [ "$(id -u)" = 0 ] || servers_fail "servers that change to another user need root" || return
     mkdir -p "$servers_locks"
     (
         flock 9
@@ -61,24 +71,38 @@ servers_need_user() {
     ) 9>"$servers_locks/user" >&2 || servers_fail "cannot make the local user $servers_user"
 }
 
-# pure-ftpd conflicts with vsftpd as a package, so it is unpacked, not installed.
-servers_need_pure_ftpd() {
+# FTP servers conflict with each other as packages, so all but vsftpd are unpacked, not installed: below
+# $servers_cache/NAME. What their libraries need is installed.
+servers_unpack() { # NAME PROGRAM PACKAGE...
+    local name=$1 program=$2
+    shift 2
     mkdir -p "$servers_cache" "$servers_locks"
     (
         flock 9
-        [ ! -x "$servers_cache/pure-ftpd/usr/sbin/pure-ftpd" ] || exit 0
+        [ ! -x "$servers_cache/$name/$program" ] || exit 0
         cd -- "$servers_cache" || exit
-        rm -rf pure-ftpd pure-ftpd.new pure-ftpd*.deb
-        apt-get download pure-ftpd pure-ftpd-common || exit
-        for package in pure-ftpd*.deb; do
-            dpkg -x "$package" pure-ftpd.new || exit
+        rm -rf "$name" "$name.new" "$name.packages"
+        mkdir "$name.packages" && cd "$name.packages" && apt-get download "$@" || exit
+        for package in *.deb; do
+            dpkg -x "$package" "../$name.new" || exit
         done
-        if ldd pure-ftpd.new/usr/sbin/pure-ftpd | grep -q 'not found'; then
-            DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-                libcap2 libcrypt1 libpam0g libsodium23 libssl3 || exit
+        cd .. && rm -rf "$name.packages"
+        mapfile -t libraries < <(servers_missing_libraries "$name.new" "$@")
+        if [ ${#libraries[@]} -gt 0 ]; then
+            DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${libraries[@]}" || exit
         fi
-        mv pure-ftpd.new pure-ftpd
-    ) 9>"$servers_cache/lock" >&2 || servers_fail "cannot unpack pure-ftpd into $servers_cache"
+        mv "$name.new" "$name"
+    ) 9>"$servers_cache/lock" >&2 || servers_fail "cannot unpack $name into $servers_cache"
+}
+
+# The library packages that the packages depend on and that are not installed, where something below DIR lacks a library.
+servers_missing_libraries() { # DIR PACKAGE...
+    local dir=$1 library
+    shift
+    find "$dir" -type f \( -perm -100 -o -name '*.so' \) -exec ldd {} + 2>/dev/null | grep -q 'not found' || return 0
+    for library in $(apt-cache depends "$@" | awk '$1 == "Depends:" && $2 ~ /^(lib|zlib)/ { print $2 }' | sort -u); do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$library" 2>/dev/null)" = installed ] || echo "$library"
+    done
 }
 
 # The server changes to its user before it opens anything below DIR.
@@ -228,110 +252,40 @@ server_is_idle() { # DIR
 
 server_address() { cat "$1/address"; }
 
-server_url() { # DIR
+server_password() { cat "$servers_home/password"; }
+
+server_url() { # DIR [USER-INFO]
     local address port
     read -r address port <"$1/address"
-    echo "ftp://$servers_user:$(<"$servers_home/password")@$address:$port/"
+    echo "$(<"$1/scheme")://${2-$servers_user:$(server_password)}@$address:$port/"
 }
 
-# --- vsftpd ----------------------------------------------------------------------------------------------------------
+# --- what all kinds of servers share ---------------------------------------------------------------------------------
 
-start_vsftpd() { # DIR
-    local dir address port address_lock status
+# Makes DIR ready and sets the caller's $dir, $address, $port and $address_lock.
+servers_prepare() { # DIR SCHEME
     servers_need_user || return
     mkdir -p "$1/root" "$1/empty" && dir=$(cd -- "$1" && pwd) || return
     chmod 755 "$dir" "$dir/empty"
     chown "$servers_user:$servers_user" "$dir/root"
+    echo "$2" >"$dir/scheme"
     servers_need_reachable "$dir/root" || return
     servers_reserve_address "$dir" || return
     read -r address port <"$dir/address"
-    cat >"$dir/vsftpd.conf" <<CONF
-listen=YES
-background=NO
-listen_address=$address
-listen_port=$port
-anonymous_enable=NO
-local_enable=YES
-write_enable=YES
-local_umask=022
-local_root=$dir/root
-chroot_local_user=YES
-allow_writeable_chroot=YES
-secure_chroot_dir=$dir/empty
-pam_service_name=vsftpd
-seccomp_sandbox=NO
-isolate_network=NO
-max_clients=0
-max_per_ip=0
-connect_from_port_20=NO
-use_localtime=NO
-xferlog_enable=YES
-xferlog_std_format=NO
-vsftpd_log_file=$dir/vsftpd.log
-log_ftp_protocol=YES
-idle_session_timeout=600
-CONF
-    servers_spawn "$dir" vsftpd /usr/sbin/vsftpd "$dir/vsftpd.conf"
+}
+
+# Starts CMD as the server NAME of the caller's $dir, at the address that it holds.
+servers_start() { # NAME CMD...
+    servers_spawn "$dir" "$@"
     exec {address_lock}>&-
-    servers_wait_until_up "$dir" vsftpd
-    status=$?
-    [ $status = 0 ] || stop_server "$dir"
-    return $status
+    servers_wait_until_up "$dir" "$1" || {
+        stop_server "$dir"
+        return 1
+    }
 }
 
-# --- pure-ftpd -------------------------------------------------------------------------------------------------------
-
-# The line is written here, because `pure-pw useradd` picks a hash that makes each login take seconds.
-servers_write_pure_ftpd_users() { # DIR ROOT
-    (umask 077 && printf '%s:%s:%s:%s::%s/./::::::::::::\n' "$servers_user" \
-        "$(openssl passwd -6 -stdin <"$servers_home/password")" "$(id -u "$servers_user")" "$(id -g "$servers_user")" \
-        "$2" >"$1/users")
-    "$servers_cache/pure-ftpd/usr/bin/pure-pw" mkdb "$1/users.pdb" -f "$1/users"
-}
-
-start_pure_ftpd_node() { # DIR [FLAG...]
-    local dir address port address_lock status
-    servers_need_user && servers_need_pure_ftpd || return
-    mkdir -p "$1/root" && dir=$(cd -- "$1" && pwd) || return
-    shift
-    chmod 755 "$dir"
-    chown "$servers_user:$servers_user" "$dir/root"
-    servers_need_reachable "$dir/root" || return
-    servers_reserve_address "$dir" || return
-    read -r address port <"$dir/address"
-    servers_write_pure_ftpd_users "$dir" "$dir/root" || return
-    servers_spawn "$dir" pure-ftpd "$servers_cache/pure-ftpd/usr/sbin/pure-ftpd" -4 -S "$address,$port" \
-        -l "puredb:$dir/users.pdb" -A -E -H -c 100 -C 100 -u 1 -I 15 -g "$dir/pure-ftpd.self" "$@"
-    exec {address_lock}>&-
-    servers_wait_until_up "$dir" pure-ftpd
-    status=$?
-    [ $status = 0 ] || stop_server "$dir"
-    return $status
-}
-
-# One at a time on a machine, because the pipe to pure-uploadscript has a fixed name; a second caller waits.
-start_pure_ftpd() { # DIR ROOT HOOK [FLAG...]
-    local dir root hook=$3 address port address_lock upload_lock status
-    servers_need_user && servers_need_pure_ftpd || return
-    mkdir -p "$1" "$2" && dir=$(cd -- "$1" && pwd) && root=$(cd -- "$2" && pwd) || return
-    shift 3
-    servers_need_reachable "$root" || return
-    exec {upload_lock}>"$servers_locks/pure-ftpd"
-    flock -w 900 "$upload_lock" || servers_fail "another upload server is running" || return
-    servers_reserve_address "$dir" || return
-    read -r address port <"$dir/address"
-    servers_write_pure_ftpd_users "$dir" "$root" || return
-    rm -f "$servers_upload_pipe"
-    # -A chroot, -E no anonymous logins, -H no name look-ups, -o feeds pure-uploadscript
-    servers_spawn "$dir" pure-ftpd "$servers_cache/pure-ftpd/usr/sbin/pure-ftpd" -4 -S "$address,$port" \
-        -l "puredb:$dir/users.pdb" -A -E -H -o -c 100 -C 100 -u 1 -I 15 -L 1000000:20 -g "$dir/pure-ftpd.self" "$@"
-    # It makes the pipe, and listens only when somebody reads it.
-    wait_for 10 test -p "$servers_upload_pipe"
-    servers_spawn "$dir" pure-uploadscript "$servers_cache/pure-ftpd/usr/sbin/pure-uploadscript" \
-        -p "$dir/pure-uploadscript.self" -r "$hook" -u 0 -g 0
-    servers_wait_until_up "$dir" pure-ftpd
-    status=$?
-    exec {address_lock}>&- {upload_lock}>&-
-    [ $status = 0 ] || stop_server "$dir"
-    return $status
-}
+for servers_part in tls vsftpd pure-ftpd proftpd sshd; do
+    # shellcheck source=/dev/null
+    source "$servers_dir/$servers_part.bash"
+done
+unset servers_part

@@ -1,6 +1,7 @@
 // The configuration: values, precedence, errors with file and line, and what is refused as unsafe.
 #include "base/error.hpp"
 #include "cli/config.hpp"
+#include "support/configured_root.hpp"
 #include "support/environment.hpp"
 #include "support/temp_dir.hpp"
 
@@ -12,6 +13,7 @@
 
 using namespace nodespool;
 using cli::Passwords;
+using test::ConfiguredRoot;
 using test::EnvironmentVariable;
 using test::TempDir;
 using test::WorkingDirectory;
@@ -21,37 +23,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A cluster root whose configuration has this text and mode.
-class Cluster {
-  public:
-    explicit Cluster(const std::string& text, int mode = 0644) {
-        write_file(conf(), text);
-        fs::permissions(conf(), static_cast<fs::perms>(mode));
-    }
-    [[nodiscard]] const std::string& root() const { return m_dir.path(); }
-    [[nodiscard]] std::string conf() const { return m_dir / ".cluster.conf"; }
-    [[nodiscard]] std::string operator/(std::string_view name) const { return m_dir / name; }
-    [[nodiscard]] cli::Config load(Passwords passwords = Passwords::needed) const {
-        return cli::load_config(root(), passwords);
-    }
-    /// The message of the config error, with the root's path written as ROOT.
-    [[nodiscard]] std::string refusal(Passwords passwords = Passwords::needed) const {
-        std::string message = "accepted";
-        try {
-            (void)load(passwords);
-        } catch (const base::Error& error) {
-            CHECK(error.error_class() == base::ErrorClass::config);
-            message = error.what();
-        }
-        for (std::size_t at = 0; (at = message.find(root())) != message.npos;)
-            message.replace(at, root().size(), "ROOT");
-        return message;
-    }
-
-  private:
-    TempDir m_dir;
-};
-
 bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != text.npos;
 }
@@ -59,7 +30,7 @@ bool contains(const std::string& text, const std::string& part) {
 } // namespace
 
 TEST_CASE("an empty configuration has the documented defaults") {
-    const Cluster cluster("");
+    const ConfiguredRoot cluster("");
     const cli::Config config = cluster.load();
     CHECK(config.root == cluster.root());
     CHECK(config.files == cluster.root());
@@ -76,27 +47,27 @@ TEST_CASE("every key is read, comments and blanks are not, and a value may hold 
     const TempDir elsewhere;
     const std::string odd = elsewhere / "up #1 ; = 2";
     fs::create_directory(odd);
-    const Cluster cluster("# a comment = 1\r\n"
-                          "\t ; another\r\n"
-                          "\n"
-                          " [cluster] \n"
-                          "files = " +
-                          odd +
-                          "  \n"
-                          "checksum=xxh3\n"
-                          "keep-local = yes\n"
-                          "\trelease-at-copies\t=\t2\n"
-                          "quiet = 0\n"
-                          "jobs = 1024\n"
-                          "log = /var/log/nodespool #1.log\n"
-                          "[node.n1]\n"
-                          "url = ftp://cluster1@192.168.0.2:210/\n"
-                          "weight = 2\n"
-                          "connections = 256\n"
-                          "connect-timeout = 3\n"
-                          "stall-timeout = 30\n"
-                          "[node.n-2.x_Y]\n"
-                          "url = file:///mnt/disk3");
+    const ConfiguredRoot cluster("# a comment = 1\r\n"
+                                 "\t ; another\r\n"
+                                 "\n"
+                                 " [cluster] \n"
+                                 "files = " +
+                                 odd +
+                                 "  \n"
+                                 "checksum=xxh3\n"
+                                 "keep-local = yes\n"
+                                 "\trelease-at-copies\t=\t2\n"
+                                 "quiet = 0\n"
+                                 "jobs = 1024\n"
+                                 "log = /var/log/nodespool #1.log\n"
+                                 "[node.n1]\n"
+                                 "url = ftp://cluster1@192.168.0.2:210/\n"
+                                 "weight = 2\n"
+                                 "connections = 256\n"
+                                 "connect-timeout = 3\n"
+                                 "stall-timeout = 30\n"
+                                 "[node.n-2.x_Y]\n"
+                                 "url = file:///mnt/disk3");
     const cli::Config config = cluster.load();
     CHECK(config.files == odd);
     CHECK(config.checksum == base::ChecksumKind::xxh3);
@@ -117,7 +88,7 @@ TEST_CASE("every key is read, comments and blanks are not, and a value may hold 
 }
 
 TEST_CASE("a relative `files` is relative to the root, and paths come without symbolic links") {
-    const Cluster cluster("[cluster]\nfiles = in/uploads\n");
+    const ConfiguredRoot cluster("[cluster]\nfiles = in/uploads\n");
     fs::create_directories(cluster / "real");
     fs::create_directory_symlink("real", cluster / "in");
     fs::create_directory(cluster / "real/uploads");
@@ -129,8 +100,8 @@ TEST_CASE("a relative `files` is relative to the root, and paths come without sy
 }
 
 TEST_CASE("a `files` that is missing or no directory is refused") {
-    CHECK(contains(Cluster("[cluster]\nfiles = none\n").refusal(), "(files) ROOT/none: No such file"));
-    CHECK(contains(Cluster("[cluster]\nfiles = .cluster.conf\n").refusal(),
+    CHECK(contains(ConfiguredRoot("[cluster]\nfiles = none\n").refusal(), "(files) ROOT/none: No such file"));
+    CHECK(contains(ConfiguredRoot("[cluster]\nfiles = .cluster.conf\n").refusal(),
                    "ROOT/.cluster.conf is no directory"));
 }
 
@@ -143,8 +114,10 @@ TEST_CASE("errors name file and line, what was found and what was expected") {
                                    "release-at-copies, quiet, jobs, log"},
         {"[cluster]\nche = none\n", "2: found the key 'che', expected one of: files"},
         {"[cluster]\nFiles = x\n", "2: found the key 'Files', expected one of"},
-        {node + "tls = require\n",
-         "3: found the key 'tls', expected one of: url, password-file, weight, connections"},
+        {node + "password = x\n",
+         "3: found the key 'password', expected one of: url, tls, tls-verify, ca-file, "
+         "identity-file, known-hosts-file, ssh-config-file, password-file, netrc-file, "
+         "password-command, weight, connections, connect-timeout, stall-timeout"},
         {"[cluster]\nnonsense\n", "2: found a line without '=', expected KEY = VALUE"},
         {"[cluster]\n= 3\n", "2: found nothing before '=', expected a key"},
         {"[cluster\n", "1: found a section without ']'"},
@@ -179,27 +152,28 @@ TEST_CASE("errors name file and line, what was found and what was expected") {
         {"[cluster]\nfiles = a\x1b[31m\n", "2: found the control byte 0x1B, expected plain text"},
         {"[cluster]\nfiles = a\rb\n", "2: found the control byte 0x0D, expected plain text"}};
     for (const auto& [text, message] : cases) {
-        const std::string refusal = Cluster(text).refusal();
+        const std::string refusal = ConfiguredRoot(text).refusal();
         CHECK_MESSAGE(refusal.starts_with("ROOT/.cluster.conf:" + message), refusal);
     }
 }
 
 TEST_CASE("a bad url is located, and no message holds a password") {
     const std::string refusal =
-        Cluster("[node.n1]\nweight = 1\nurl = gopher://me:hunter2@host/\n", 0600).refusal();
+        ConfiguredRoot("[node.n1]\nweight = 1\nurl = gopher://me:hunter2@host/\n", 0600).refusal();
     CHECK(refusal.starts_with("ROOT/.cluster.conf:3: "));
     for (const char* text :
          {"[node.n1]\nurl = gopher://me:hunter2@host/\n", "[node.n1]\nurl ftp://me:hunter2@host/\n",
           "[node.n1]\nftp://me:hunter2@host/?a=b\n", "[node.n1]\nurl = ftp://me:hunter2@/\n",
           "[node.n1]\nurl = ftp://me:hunter2@host:99999/\n"}) {
-        const std::string message = Cluster(text, 0600).refusal();
+        const std::string message = ConfiguredRoot(text, 0600).refusal();
         CHECK(message != "accepted");
         CHECK_FALSE_MESSAGE(contains(message, "hunter2"), message);
     }
 }
 
 TEST_CASE("the environment goes before the file, an empty variable is none, foreign ones are ignored") {
-    const Cluster cluster("[cluster]\nchecksum = none\nquiet = 5\njobs = 2\nlog = syslog\nkeep-local = no\n");
+    const ConfiguredRoot cluster(
+        "[cluster]\nchecksum = none\nquiet = 5\njobs = 2\nlog = syslog\nkeep-local = no\n");
     fs::create_directory(cluster / "in");
     const EnvironmentVariable checksum("NODESPOOL_CHECKSUM", "xxh3");
     const EnvironmentVariable files("NODESPOOL_FILES", "in");
@@ -220,19 +194,19 @@ TEST_CASE("the environment goes before the file, an empty variable is none, fore
 }
 
 TEST_CASE("a bad value in the environment names the variable, and does not hide one in the file") {
-    const Cluster good("[cluster]\njobs = 2\n");
+    const ConfiguredRoot good("[cluster]\njobs = 2\n");
     {
         const EnvironmentVariable jobs("NODESPOOL_JOBS", "many");
         CHECK(good.refusal() ==
               "the environment variable NODESPOOL_JOBS: found 'many', expected a number from 1 to 1024");
     }
     const EnvironmentVariable jobs("NODESPOOL_JOBS", "4");
-    CHECK(contains(Cluster("[cluster]\njobs = x\n").refusal(), ":2: found jobs = 'x'"));
+    CHECK(contains(ConfiguredRoot("[cluster]\njobs = x\n").refusal(), ":2: found jobs = 'x'"));
 }
 
 TEST_CASE("the root is -C, else $NODESPOOL_ROOT, else the working directory where it has a configuration") {
-    const Cluster first("");
-    const Cluster second("");
+    const ConfiguredRoot first("");
+    const ConfiguredRoot second("");
     const TempDir bare;
     const EnvironmentVariable none("NODESPOOL_ROOT", "");
     {
@@ -258,50 +232,22 @@ TEST_CASE("the root is -C, else $NODESPOOL_ROOT, else the working directory wher
 
 TEST_CASE(
     "a configuration, root or spool that everybody can write to is refused with path, mode and remedy") {
-    const Cluster conf("", 0646);
+    const ConfiguredRoot conf("", 0646);
     CHECK(contains(conf.refusal(), "ROOT/.cluster.conf (owner "));
     CHECK(contains(conf.refusal(),
                    ", mode 0646) can be written by everybody: refused; run: chmod o-w ROOT/.cluster.conf"));
 
-    const Cluster root("");
+    const ConfiguredRoot root("");
     fs::permissions(root.root(), static_cast<fs::perms>(0757));
     CHECK(contains(root.refusal(), "ROOT (owner "));
     CHECK(contains(root.refusal(), "mode 0757"));
     fs::permissions(root.root(), static_cast<fs::perms>(0750));
 
-    const Cluster spool("");
+    const ConfiguredRoot spool("");
     fs::create_directory(spool / ".queue");
     fs::permissions(spool / ".queue", static_cast<fs::perms>(02770));
     CHECK(spool.refusal() == "accepted");
     fs::permissions(spool / ".queue", static_cast<fs::perms>(02777));
     CHECK(contains(spool.refusal(), "ROOT/.queue (owner "));
     CHECK(contains(spool.refusal(), "mode 2777"));
-}
-
-TEST_CASE("a password stands in the url only where nobody else can read the file") {
-    const std::string text = "[node.n1]\nurl = ftp://me:secret@host/\n";
-    CHECK(Cluster(text, 0600).load().nodes.at(0).password == "secret");
-    CHECK(Cluster(text, 0400).load().nodes.at(0).password == "secret");
-    CHECK(Cluster(text, 0640).refusal() ==
-          "ROOT/.cluster.conf:2: found a password in a file of mode 0640, expected mode "
-          "0600, or the password in a file that password-file names");
-    CHECK(Cluster(text, 0640).refusal(Passwords::not_needed) != "accepted");
-}
-
-TEST_CASE("a password file is read by those who need it, and only where it is its owner's alone") {
-    const Cluster cluster("[node.n1]\nurl = ftp://me@host/\npassword-file = .password\n");
-    CHECK(cluster.load(Passwords::not_needed).nodes.at(0).password.empty());
-    CHECK(cluster.refusal() == "the password file ROOT/.password does not exist");
-    write_file(cluster / ".password", "se cret#1\r\nsecond line\n");
-    fs::permissions(cluster / ".password", static_cast<fs::perms>(0640));
-    CHECK(contains(cluster.refusal(), "mode 0640) can be read by others than its owner: refused"));
-    fs::permissions(cluster / ".password", static_cast<fs::perms>(0600));
-    CHECK(cluster.load().nodes.at(0).password == "se cret#1");
-    write_file(cluster / ".password", "\nsecond line\n");
-    CHECK(cluster.refusal() == "the password file ROOT/.password has no password in its first line");
-    write_file(cluster / ".password", "a\tb\n");
-    CHECK(cluster.refusal() == "the password file ROOT/.password has a control byte in its first line");
-
-    CHECK(contains(Cluster("[node.n1]\nurl = ftp://me:x@host/\npassword-file = f\n", 0600).refusal(),
-                   ":3: found a password in the url too, expected one of the two"));
 }

@@ -59,6 +59,32 @@ TEST_CASE("a directory that begins with %2F is absolute") {
     CHECK(split("ftp://host/%2f").directory == "/");
 }
 
+TEST_CASE("ftps and sftp are taken apart as ftp is, each with a port of its own") {
+    const NodeUrl ftps = split("ftps://us%40er:pw@host/a%20b/");
+    CHECK(ftps.scheme == Scheme::ftps);
+    CHECK(ftps.port == 990);
+    CHECK(ftps.user == "us@er");
+    CHECK(ftps.password == "pw");
+    CHECK(ftps.directory == "a b");
+    CHECK(ftps.without_password == "ftps://us%40er@host/a%20b/");
+    CHECK(split("ftps://host:2990/").port == 2990);
+    const NodeUrl sftp = split("SFTP://user:pw@[::1]:2201/%2Fsrv/data");
+    CHECK(sftp.scheme == Scheme::sftp);
+    CHECK(sftp.port == 2201);
+    CHECK(sftp.host == "::1");
+    CHECK(sftp.directory == "/srv/data");
+    CHECK(sftp.without_password == "sftp://user@[::1]:2201/%2Fsrv/data");
+}
+
+TEST_CASE("the port of an sftp URL without one, and its host, are left to ssh's configuration") {
+    const NodeUrl url = split("sftp://my_alias/below/login");
+    CHECK(url.port == 0);
+    CHECK(url.host == "my_alias");
+    CHECK(url.user.empty());
+    CHECK(url.directory == "below/login");
+    CHECK(split("sftp://host/").directory.empty());
+}
+
 TEST_CASE("an IPv6 address stands in brackets") {
     const NodeUrl url = split("ftp://u:p@[2001:db8::1]:2101/x");
     CHECK(url.host == "2001:db8::1");
@@ -89,7 +115,15 @@ TEST_CASE("what is no URL of a node is refused") {
                                   "ftp://@host/",
                                   "ftp://:pw@host/",
                                   "http://host/",
-                                  "sftp://host/",
+                                  "scp://host/",
+                                  "ftpes://host/",
+                                  "ftps://",
+                                  "sftp:///dir",
+                                  "sftp://host:0/",
+                                  "sftp://host//abs",
+                                  "sftp://-oProxyCommand=x/",
+                                  "sftp://-v/",
+                                  "ftp://-v/",
                                   "://host/",
                                   "ftp://host:0/",
                                   "ftp://host:65536/",
@@ -121,7 +155,8 @@ TEST_CASE("a refusal names the node and never a part of the password") {
          {"ftp://user:sesame@host:99999/", "ftp://user:se/same@host/", "ftp://user:se#same@host/",
           "ftp://user:se?same@host/", "ftp://user:sesame", "ftp://user:%zzsesame@host/",
           "ftp://user:same@x@ho st/", "user:sesame@host", "ftp//user:sesame@host", "xftp://user:sesame@host/",
-          "ftp://user:sesame@/", "ftp://user:sesame@host/a/../b", "ftp://user:sesame@[host/"}) {
+          "ftp://user:sesame@/", "ftp://user:sesame@host/a/../b", "ftp://user:sesame@[host/",
+          "sftp://user:sesame@-v/", "ftps://user:se/same@host/"}) {
         CAPTURE(bad);
         const std::string text = refusal(bad);
         CHECK(text.find("n1") != std::string::npos);

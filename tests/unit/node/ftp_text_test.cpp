@@ -8,10 +8,12 @@ using namespace nodespool::node;
 
 namespace {
 
-FtpReplies replies_of(std::initializer_list<const char*> lines) {
-    FtpReplies replies;
+std::vector<FtpReply> replies_of(std::initializer_list<const char*> lines) {
+    FtpReplyReader reader;
+    std::vector<FtpReply> replies;
     for (const char* line : lines)
-        replies.add_line(line);
+        if (const std::optional<FtpReply> reply = reader.add_line(line))
+            replies.push_back(*reply);
     return replies;
 }
 
@@ -28,42 +30,71 @@ const char* const k_pure = "total 12\r\n"
 } // namespace
 
 TEST_CASE("a reply ends with its code and a blank") {
-    const FtpReplies replies =
+    const std::vector<FtpReply> replies =
         replies_of({"220-Welcome\r\n", " to this server\r\n", "220 ready\r\n", "331 password\r\n"});
-    REQUIRE(replies.count() == 2);
-    CHECK(replies.last(2)[0].code == 220);
-    CHECK(replies.last(2)[0].text == "220 Welcome  to this server ready");
-    CHECK(replies.last_code() == 331);
-    CHECK(replies.last_text() == "331 password");
-    CHECK(replies.last(9).size() == 2);
+    REQUIRE(replies.size() == 2);
+    CHECK(replies[0].code == 220);
+    CHECK(replies[0].text == "220 Welcome  to this server ready");
+    CHECK(replies[0].lines_before == std::vector<std::string>{"220-Welcome", " to this server"});
+    CHECK(replies[1].code == 331);
+    CHECK(replies[1].text == "331 password");
+    CHECK(replies[1].lines_before.empty());
+}
+
+TEST_CASE("a line inside a reply does not end it, whatever number it begins with") {
+    const std::vector<FtpReply> replies = replies_of(
+        {"220-Rules", "550 users at most", "220-", "230 a day", "220 ready", "331-", "331", "230", "200 ok"});
+    REQUIRE(replies.size() == 4);
+    CHECK(replies[0].text == "220 Rules 550 users at most 230 a day ready");
+    CHECK(replies[1].code == 331);
+    CHECK(replies[2].code == 230);
+    CHECK(replies[3].text == "200 ok");
 }
 
 TEST_CASE("lines without a code belong to the reply that follows") {
-    CHECK(replies_of({"noise\r\n"}).count() == 0);
-    CHECK(replies_of({"noise\r\n"}).last_code() == 0);
-    CHECK(replies_of({""}).count() == 0);
-    CHECK(replies_of({"12\r\n"}).count() == 0);
-    CHECK(replies_of({"550-no", "550 sorry"}).last_text() == "550 no sorry");
+    CHECK(replies_of({"noise\r\n"}).empty());
+    CHECK(replies_of({""}).empty());
+    CHECK(replies_of({"12\r\n"}).empty());
+    const std::vector<FtpReply> replies = replies_of({"noise", "550-no", "550 sorry"});
+    REQUIRE(replies.size() == 1);
+    CHECK(replies[0].text == "550 noise no sorry");
 }
 
 TEST_CASE("a banner without end takes no memory without end") {
-    FtpReplies replies;
+    FtpReplyReader reader;
     for (int i = 0; i < 100000; ++i)
-        replies.add_line("220-all work and no play");
-    replies.add_line("220 ready");
-    CHECK(replies.last_code() == 220);
-    CHECK(replies.last_text().size() <= 600);
+        CHECK_FALSE(reader.add_line("220-all work and no play"));
+    CHECK(reader.is_inside());
+    CHECK(reader.bytes() > 2000000);
+    const std::optional<FtpReply> reply = reader.add_line("220 ready");
+    REQUIRE(reply);
+    CHECK(reply->text.size() <= 600);
+    CHECK(reply->lines_before.size() <= 100);
+    CHECK_FALSE(reader.is_inside());
+    CHECK(reader.bytes() == 0);
 }
 
-TEST_CASE("a login shows in the replies") {
-    CHECK_FALSE(replies_of({"220 ready"}).shows_login());
-    CHECK_FALSE(replies_of({"220 ready", "331 password"}).shows_login());
-    CHECK_FALSE(replies_of({"220 ready", "331 password", "530 no"}).shows_login());
-    CHECK(replies_of({"220 ready", "331 password", "230 ok"}).shows_login());
-    CHECK(replies_of({"220 ready", "230 ok"}).shows_login());
-    CHECK(replies_of({"230 come in"}).shows_login());
-    CHECK(replies_of({"220 ready", "331 password", "202 superfluous"}).shows_login());
-    CHECK_FALSE(replies_of({}).shows_login());
+TEST_CASE("a data port is read from 229 and 227, and its address from neither") {
+    CHECK(port_from({229, "229 Entering Extended Passive Mode (|||6446|)"}) == 6446);
+    CHECK(port_from({229, "229 (really) ok (!!!1!)"}) == 1);
+    CHECK(port_from({227, "227 Entering Passive Mode (192,168,0,1,25,46)."}) == 25 * 256 + 46);
+    CHECK(port_from({227, "227 =1,2,3,4,0,21"}) == 21);
+    for (const FtpReply& other :
+         {FtpReply{229, "229 (|||0|)"}, FtpReply{229, "229 (|||65536|)"}, FtpReply{229, "229 (|||6446)"},
+          FtpReply{229, "229 (||6446|)"}, FtpReply{229, "229 ok"}, FtpReply{229, "229 ("},
+          FtpReply{229, "229 (||||)"}, FtpReply{227, "227 (1,2,3,4,5)"}, FtpReply{227, "227 (1,2,3,4,0,0)"},
+          FtpReply{227, "227 (1,2,3,4,256,0)"}, FtpReply{227, "227 ok"}, FtpReply{200, "200 (|||6446|)"},
+          FtpReply{}})
+        CHECK(port_from(other) == std::nullopt);
+}
+
+TEST_CASE("the login directory is read from 257, with its quotes") {
+    CHECK(directory_from({257, "257 \"/\" is the current directory"}) == "/");
+    CHECK(directory_from({257, "257 \"/a \"\"b\"\" c\""}) == "/a \"b\" c");
+    CHECK(directory_from({257, "257 /a"}) == std::nullopt);
+    CHECK(directory_from({257, "257 \"\""}) == std::nullopt);
+    CHECK(directory_from({257, "257 \"/a"}) == std::nullopt);
+    CHECK(directory_from({550, "550 \"/\""}) == std::nullopt);
 }
 
 TEST_CASE("only a 213 with a number is a size") {
