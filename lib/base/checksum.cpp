@@ -11,6 +11,29 @@
 
 namespace nodespool::base {
 
+namespace {
+
+/// Fetched once: OpenSSL looks a digest up by name each time that it is asked for by EVP_sha256().
+const EVP_MD* sha256() {
+    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> fetched(
+        EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free);
+    ensure(fetched != nullptr, "OpenSSL offers SHA-256");
+    return fetched.get();
+}
+
+std::string in_hex(std::span<const unsigned char> bytes) {
+    constexpr std::string_view k_digits = "0123456789abcdef";
+    std::string text;
+    text.reserve(bytes.size() * 2);
+    for (const unsigned char byte : bytes) {
+        text += k_digits[byte >> 4U];
+        text += k_digits[byte & 15U];
+    }
+    return text;
+}
+
+} // namespace
+
 std::string_view to_string(ChecksumKind kind) {
     switch (kind) {
     case ChecksumKind::none:
@@ -60,8 +83,7 @@ Digest::~Digest() = default;
 
 void Digest::restart() {
     if (m_state->sha256)
-        ensure(EVP_DigestInit_ex(m_state->sha256.get(), EVP_sha256(), nullptr) == 1,
-               "OpenSSL offers SHA-256");
+        ensure(EVP_DigestInit_ex2(m_state->sha256.get(), sha256(), nullptr) == 1, "SHA-256 can begin");
     if (m_state->xxh3)
         XXH3_64bits_reset(m_state->xxh3.get());
 }
@@ -83,10 +105,7 @@ std::string Digest::finish() {
     unsigned size = 0;
     ensure(EVP_DigestFinal_ex(m_state->sha256.get(), digest.data(), &size) == 1,
            "SHA-256 ends with a digest");
-    std::string text = "sha256:";
-    for (unsigned i = 0; i < size; ++i)
-        text += fmt::format("{:02x}", digest.at(i));
-    return text;
+    return "sha256:" + in_hex(std::span(digest).first(size));
 }
 
 } // namespace nodespool::base

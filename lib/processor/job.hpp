@@ -3,6 +3,7 @@
 
 #include "queue/claimed_file.hpp"
 #include "queue/job.hpp"
+#include "queue/spool.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -64,18 +65,23 @@ struct Need {
     std::vector<bool> barred;  ///< not on these, besides those that the job's own list forbids
     unsigned targets = 1;      ///< nodes that are held at once; fewer where fewer can be used
     std::vector<bool> sources; ///< one of these is held besides, to read from
+
+    /// One node, and nothing to read from another: many such jobs can be under way over one session.
+    [[nodiscard]] bool is_simple() const { return targets <= 1 && sources.empty(); }
 };
 
 struct Job {
     queue::JobRecord record;
     std::shared_ptr<OpenFile> file;
     queue::LineMark line;
+    queue::Priority priority = queue::Priority::normal; ///< of its queue file
 
     Need need;
     std::vector<bool> tried;         ///< by node index: failed there in this run
     std::vector<bool> tried_sources; ///< by node index: could not be read from in this run
     std::string last_error;          ///< of the last node tried
     unsigned looks = 0;              ///< how often it was looked at anew
+    unsigned put_back = 0;           ///< how often it failed in the company of another, which was to blame
     bool send_anyway = false;        ///< the recorded version has other content: it is a new version
     bool has_done = false;           ///< a part of its work is durable, the rest was left for another look
     Outcome outcome;

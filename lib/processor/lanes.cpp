@@ -18,7 +18,7 @@ std::unique_ptr<node::Session> SessionPool::take(std::size_t node) {
             return session;
         }
     }
-    return node::make_session(m_scheduler->config(node), m_interrupt);
+    return m_open(m_scheduler->config(node), m_interrupt);
 }
 
 void SessionPool::give_back(std::size_t node, std::unique_ptr<node::Session> session) {
@@ -26,21 +26,33 @@ void SessionPool::give_back(std::size_t node, std::unique_ptr<node::Session> ses
     m_idle[node].push_back(std::move(session));
 }
 
-Lanes::Lanes(unsigned count, Scheduler& scheduler, Work& work, node::Interrupt interrupt,
-             std::function<void(JobPtr)> acted)
+std::size_t SessionPool::idle(std::size_t node) {
+    const std::scoped_lock lock(m_mutex);
+    return m_idle[node].size();
+}
+
+void SessionPool::close_idle(std::size_t node) {
+    std::vector<std::unique_ptr<node::Session>> sessions;
+    const std::scoped_lock lock(m_mutex);
+    sessions.swap(m_idle[node]);
+}
+
+Lanes::Lanes(Limits limits, Scheduler& scheduler, Work& work, node::Interrupt interrupt,
+             std::function<void(JobPtr)> acted, OpenSession open_session)
     : m_scheduler(&scheduler),
       m_work(&work),
       m_acted(std::move(acted)),
-      m_sessions(scheduler, std::move(interrupt)) {
-    m_threads.reserve(count);
-    for (unsigned i = 0; i < count; ++i) {
+      m_sessions(scheduler, std::move(interrupt), std::move(open_session)),
+      m_most_under_way(limits.under_way) {
+    m_threads.reserve(limits.lanes);
+    for (unsigned i = 0; i < limits.lanes; ++i) {
         try {
             m_threads.emplace_back([this] { run(); });
         } catch (const std::system_error& error) {
             if (m_threads.empty())
                 throw base::SystemError("start a thread", error.code().value());
-            base::log(base::LogLevel::warning,
-                      fmt::format("{} of {} lanes: cannot start a thread: {}", i, count, error.what()));
+            base::log(base::LogLevel::warning, fmt::format("{} of {} lanes: cannot start a thread: {}", i,
+                                                           limits.lanes, error.what()));
             break;
         }
     }
@@ -49,6 +61,12 @@ Lanes::Lanes(unsigned count, Scheduler& scheduler, Work& work, node::Interrupt i
 Lanes::~Lanes() {
     for (std::thread& thread : m_threads)
         thread.join();
+}
+
+void Lanes::close_scarce_sessions() {
+    for (std::size_t i = 0; i < m_scheduler->node_count(); ++i)
+        if (m_scheduler->is_scarce(i))
+            m_sessions.close_idle(i);
 }
 
 /// What a lane holds for one job. Seats and sessions go back when it ends; what became of each node that was
@@ -79,9 +97,7 @@ class Lanes::Holding final : public HeldNodes {
     }
     void target_failed(std::size_t target, const node::NodeError& error) override {
         const std::size_t node = m_seats.targets.at(target);
-        m_job->tried.resize(m_lanes->m_scheduler->node_count());
-        m_job->tried[node] = true;
-        fail(node, m_targets.at(target), error);
+        fail(node, m_targets.at(target), error, m_job->tried);
     }
 
     [[nodiscard]] bool has_source() const override { return m_seats.source.has_value(); }
@@ -91,9 +107,7 @@ class Lanes::Holding final : public HeldNodes {
     node::Session& source() override { return open(m_seats.source.value(), m_source); }
     bool change_source(const node::NodeError& error) override {
         const std::size_t node = m_seats.source.value();
-        m_job->tried_sources.resize(m_lanes->m_scheduler->node_count());
-        m_job->tried_sources[node] = true;
-        fail(node, m_source, error);
+        fail(node, m_source, error, m_job->tried_sources);
         m_source = Seat();
         m_lanes->m_scheduler->change_source(*m_job, m_seats);
         return has_source();
@@ -113,9 +127,15 @@ class Lanes::Holding final : public HeldNodes {
             seat.session = m_lanes->m_sessions.take(node);
         return *seat.session;
     }
-    void fail(std::size_t node, Seat& seat, const node::NodeError& error) {
-        seat.has_failed = true;
+    void fail(std::size_t node, Seat& seat, const node::NodeError& error, std::vector<bool>& tried) {
         seat.session.reset();
+        if (m_lanes->is_mere_refusal(node, error)) {
+            m_job->last_error = error.what();
+            return; // it may be tried there again
+        }
+        seat.has_failed = true;
+        tried.resize(m_lanes->m_scheduler->node_count());
+        tried[node] = true;
         m_lanes->note_failure(*m_job, node, error);
     }
     void end(std::size_t node, Seat& seat) {
@@ -138,20 +158,23 @@ class Lanes::Holding final : public HeldNodes {
 };
 
 void Lanes::run() {
-    while (std::optional<Scheduler::Task> task = m_scheduler->take())
-        carry(std::move(*task));
+    while (std::optional<Scheduler::Task> task = m_scheduler->take()) {
+        if (!task->seats.targets.empty() && task->job->need.is_simple())
+            carry_stream(std::move(*task));
+        else
+            carry(std::move(*task));
+    }
 }
 
 void Lanes::carry(Scheduler::Task task) {
     JobPtr job = std::move(task.job);
-    bool elsewhere = false;
     {
         Holding nodes(*this, *job, std::move(task.seats));
         try {
             if (!job->file->claimed->still_reads(job->line))
                 job->outcome = {Result::left, "its line was edited"};
             else
-                elsewhere = !act(*job, nodes);
+                m_work->act(*job, nodes.target_count() == 0 ? nullptr : &nodes);
         } catch (const base::Error& error) {
             job->effect.reset();
             job->outcome = {Result::left, error.what()};
@@ -160,26 +183,13 @@ void Lanes::carry(Scheduler::Task task) {
         if (!job->effect && job->outcome.result == Result::left)
             nodes.was_interrupted();
     }
-    if (elsewhere)
-        place_elsewhere(std::move(job));
-    else
-        m_acted(std::move(job));
+    m_acted(std::move(job));
 }
 
-/// @return false: it failed on its node, and is to be placed on another
-bool Lanes::act(Job& job, Holding& nodes) {
-    if (nodes.target_count() == 0) {
-        m_work->act(job, nullptr);
-        return true;
-    }
-    try {
-        m_work->act(job, &nodes);
-        return true;
-    } catch (const node::NodeError& error) {
-        job.effect.reset();
-        nodes.target_failed(0, error);
-        return false;
-    }
+/// The node serves this run, over fewer connections than it was asked for.
+bool Lanes::is_mere_refusal(std::size_t node, const node::NodeError& error) {
+    return error.refusal() == node::Refusal::connection &&
+           m_scheduler->refused(node, m_sessions.idle(node), error.what());
 }
 
 void Lanes::note_failure(Job& job, std::size_t node, const node::NodeError& error) {
@@ -194,7 +204,13 @@ void Lanes::note_failure(Job& job, std::size_t node, const node::NodeError& erro
 }
 
 void Lanes::place_elsewhere(JobPtr job) {
-    switch (m_scheduler->place_again(job)) {
+    const Scheduler::Placement placement = m_scheduler->place_again(job);
+    answer(placement, std::move(job));
+}
+
+/// Where the scheduler gave the job back, it ends here.
+void Lanes::answer(Scheduler::Placement placement, JobPtr job) {
+    switch (placement) {
     case Scheduler::Placement::placed:
         return;
     case Scheduler::Placement::no_node:

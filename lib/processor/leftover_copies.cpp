@@ -109,14 +109,17 @@ void settle_leftover_copies(const std::string& cluster_root, const std::vector<n
         own.settle(entry);
 }
 
-void discard_copy(node::Session& session, const std::string& name, SendingLog& log, SendingLog::Entry entry) {
+bool discard_copy(node::Session& session, const std::string& name, SendingLog& log, SendingLog::Entry entry) {
     try {
         session.remove(name);
         log.settle(entry);
+        return true;
     } catch (const node::NodeError& error) {
         base::log(base::LogLevel::debug, error.what());
+        return error.failure() == node::Failure::permanent;
     } catch (const node::Interrupted&) {
         base::log(base::LogLevel::debug, name + " is left for the next run");
+        return false;
     }
 }
 

@@ -22,7 +22,7 @@ void settle_leftover_copies(const std::string& cluster_root, const std::vector<n
                             const node::Interrupt& interrupt);
 
 /// Takes what a failed transfer left from its node at once, over the session at hand; where that fails too,
-/// the entry stays open for settle_leftover_copies().
-void discard_copy(node::Session& session, const std::string& name, SendingLog& log, SendingLog::Entry entry);
+/// the entry stays open for settle_leftover_copies(). @return false: the node could not be asked
+bool discard_copy(node::Session& session, const std::string& name, SendingLog& log, SendingLog::Entry entry);
 
 } // namespace nodespool::processor

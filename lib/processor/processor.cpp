@@ -17,16 +17,25 @@ namespace nodespool::processor {
 namespace {
 
 constexpr std::size_t k_most_in_flight = 8192;
+/// Of their lines; a path can be 4 KiB long, and is held twice.
+constexpr std::uint64_t k_most_bytes_in_flight = 8U << 20U;
 constexpr unsigned k_most_looks = 20;
 constexpr std::size_t k_wanted_descriptors = 8192;
 constexpr std::chrono::seconds k_longest_wait{60};
 /// A queue file was claimed by another run, or not let go of yet by this one.
 constexpr std::chrono::seconds k_busy_wait{2};
 
+/// How many files all lanes together may have under way, besides one each.
+std::size_t most_under_way(std::size_t descriptors, unsigned lanes) {
+    constexpr std::size_t k_most_a_lane = 64;
+    return std::min<std::size_t>(descriptors / 8, k_most_a_lane * lanes);
+}
+
 /// How many queue files may be claimed at once: each holds up to two descriptors; lanes and groups need
 /// theirs.
 std::size_t most_open_files(std::size_t descriptors, unsigned lanes) {
-    const std::size_t reserved = std::min(512 + 16 * static_cast<std::size_t>(lanes), descriptors * 3 / 4);
+    const std::size_t reserved = std::min(
+        512 + 16 * static_cast<std::size_t>(lanes) + most_under_way(descriptors, lanes), descriptors * 3 / 4);
     return std::clamp<std::size_t>((descriptors - reserved) / 2, 1, 2048);
 }
 
@@ -70,7 +79,8 @@ Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& wo
                          [this] { m_flights.file_finished(); }},
         m_options.second_look, largest_group(m_descriptors));
     m_lanes = std::make_unique<Lanes>(
-        m_options.lanes, m_scheduler, work, [this] { return m_stop->state() == base::Stop::now; },
+        Lanes::Limits{m_options.lanes, most_under_way(m_descriptors, m_options.lanes)}, m_scheduler, work,
+        [this] { return m_stop->state() == base::Stop::now; },
         [this](JobPtr job) { m_committer->commit(std::move(job)); });
 }
 
@@ -167,8 +177,10 @@ void Processor::prepare_pass() {
 void Processor::end_pass() {
     try {
         m_node_memory.save();
-        if (m_flights.in_flight() == 0 && m_stop->state() != base::Stop::now)
+        if (m_flights.in_flight() == 0 && m_stop->state() != base::Stop::now) {
+            m_lanes->close_scarce_sessions();
             m_work->clean_up();
+        }
     } catch (const base::Error& error) {
         note_trouble(error); // the next pass does it again
     }
@@ -202,7 +214,8 @@ void Processor::feed(const std::shared_ptr<OpenFile>& file) {
         while (const std::optional<queue::RawLine> line = file->claimed->next()) {
             look_at_returned();
             wait_until([this](std::size_t in_flight, std::size_t) {
-                return is_stopping() || in_flight < k_most_in_flight;
+                return is_stopping() ||
+                       (in_flight < k_most_in_flight && m_bytes_in_flight < k_most_bytes_in_flight);
             });
             if (is_stopping() || !feed_line(file, *line)) {
                 file->lines_stay = true;
@@ -232,6 +245,7 @@ bool Processor::feed_line(const std::shared_ptr<OpenFile>& file, const queue::Ra
     auto job = std::make_unique<Job>();
     job->file = file;
     job->line = queue::mark_of(line);
+    job->priority = queue::priority_of(file->claimed->name());
     try {
         job->record = queue::parse_job(line.text, {file->claimed->path(), line.number}, &m_node_names);
     } catch (const queue::JobError& error) {
@@ -264,6 +278,7 @@ bool Processor::is_for_later(const queue::JobRecord& job) {
 
 void Processor::begin(JobPtr job) {
     ++job->file->in_flight;
+    m_bytes_in_flight += job->line.length;
     if (JobPtr now = m_flights.begin(std::move(job)))
         start(std::move(now));
 }
@@ -334,6 +349,7 @@ void Processor::end_with(JobPtr job, Outcome outcome) {
 
 /// In the committer's thread.
 void Processor::ended(JobPtr job) {
+    m_bytes_in_flight -= job->line.length;
     if (job->outcome.result == Result::passed_over) {
         m_flights.end(*job);
         return;

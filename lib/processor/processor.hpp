@@ -104,6 +104,7 @@ class Processor {
     std::atomic<bool> m_io_error{false};
     std::atomic<std::uint64_t> m_deferred{0};
     Counters m_counters;
+    std::atomic<std::uint64_t> m_bytes_in_flight{0}; ///< of the lines of jobs in the air
     std::uint64_t m_begun = 0;
     bool m_passed_over = false; ///< lines were left because their nodes are hopelessly behind: another pass
     bool m_some_busy = false;   ///< a queue file could not be claimed in this pass

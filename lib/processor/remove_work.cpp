@@ -122,31 +122,41 @@ Assessment RemoveWork::assess(Job& job) {
     return {Verdict::on_a_node, {}};
 }
 
-void RemoveWork::act(Job& job, HeldNodes* nodes) {
+class RemoveWork::Removing final : public Errand {
+  public:
+    Removing(const Job& job, const base::Clock& clock) : m_clock(&clock), m_start(clock.monotonic()) {
+        request.kind = node::Request::Kind::remove;
+        request.name = job.record.path;
+    }
+    void arrived(Job& job) override {
+        job.outcome = request.removal == node::Removal::removed
+                          ? Outcome(Result::done, "")
+                          : Outcome(Result::already_done, "the node has no such file");
+        job.outcome.node = job.record.node;
+        job.outcome.name = job.record.path;
+        job.outcome.seconds = std::chrono::duration<double>(m_clock->monotonic() - m_start).count();
+        if (job.outcome.result == Result::done)
+            job.outcome.bytes = job.record.size_bytes;
+    }
+    /// There is nothing to take back.
+    bool take_back(node::Session*, Reach) override { return true; }
+
+  private:
+    const base::Clock* m_clock;
+    base::MonotonicTime m_start;
+};
+
+std::unique_ptr<Errand> RemoveWork::begin(Job& job, const std::string&) {
     if (const auto path = job.record.cluster_path()) {
         // Under the link's lock, for the commit that would record this copy may be under way. After this look
         // none can: a name is used once, and its sender is the only one who records it.
         const catalog::LinkBatch batch(*m_catalog, {*path});
         if (records(batch.read(*path), job.record)) {
             job.outcome = kept(job.record);
-            return;
+            return nullptr;
         }
     }
-    const base::MonotonicTime start = m_spool->clock().monotonic();
-    try {
-        const node::Removal removal = nodes->target(0).remove(job.record.path);
-        job.outcome = removal == node::Removal::removed
-                          ? Outcome(Result::done, "")
-                          : Outcome(Result::already_done, "the node has no such file");
-    } catch (const node::Interrupted&) {
-        job.outcome = {Result::left, "stopped"};
-        return;
-    }
-    job.outcome.node = job.record.node;
-    job.outcome.name = job.record.path;
-    job.outcome.seconds = std::chrono::duration<double>(m_spool->clock().monotonic() - start).count();
-    if (job.outcome.result == Result::done)
-        job.outcome.bytes = job.record.size_bytes;
+    return std::make_unique<Removing>(job, m_spool->clock());
 }
 
 void RemoveWork::commit(std::vector<Job*>& group) {

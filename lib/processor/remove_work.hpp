@@ -8,6 +8,7 @@
 #include "queue/spool.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,13 +34,14 @@ class RemoveWork final : public Work {
         const std::function<void(const queue::JobRecord&, const std::string& origin)>& tell) const override;
 
     Assessment assess(Job& job) override;
-    void act(Job& job, HeldNodes* nodes) override;
+    std::unique_ptr<Errand> begin(Job& job, const std::string& node) override;
     /// Nothing waits for a commit: a node that has acknowledged a removal has removed it.
     void commit(std::vector<Job*>& group) override;
     void release(std::vector<Job*>& group) override;
     void clean_up() override {}
 
   private:
+    class Removing;
     void queue_removals(std::vector<catalog::Deleted::Claim>& claims, const catalog::Deleted& deleted);
 
     const Cluster* m_cluster;

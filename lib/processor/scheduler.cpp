@@ -32,11 +32,12 @@ Scheduler::Scheduler(const std::vector<node::NodeConfig>& nodes, unsigned lanes,
     : m_clock(&clock),
       m_lanes(lanes),
       m_node_count(nodes.size()),
-      m_nodes(nodes.size() + 1),
       m_choice(for_choice(nodes)) {
-    for (std::size_t i = 0; i < nodes.size(); ++i)
-        m_nodes[i].config = nodes[i];
-    m_nodes.back().config.connections = std::numeric_limits<unsigned>::max();
+    node::NodeConfig here;
+    here.connections = std::numeric_limits<unsigned>::max();
+    for (const node::NodeConfig& node : nodes)
+        m_nodes.emplace_back(node);
+    m_nodes.emplace_back(here);
 }
 
 bool Scheduler::can_take(const Node& node, const Job& job, std::size_t index) const {
@@ -56,7 +57,7 @@ std::vector<bool> Scheduler::candidates(const Job& job) const {
 
 void Scheduler::enqueue(std::size_t node, JobPtr& job) {
     m_nodes[node].health.given(m_clock->monotonic());
-    m_nodes[node].backlog.push_back({std::move(job), m_clock->monotonic()});
+    m_nodes[node].backlog.push_back(std::move(job), m_clock->monotonic());
     m_work.notify_one();
 }
 
@@ -101,7 +102,7 @@ bool Scheduler::keeps_up(const Node& node) const {
     if (node.backlog.size() < k_backlog)
         return true;
     return node.backlog.size() < k_long_backlog &&
-           m_clock->monotonic() - node.backlog.front().since < k_patience;
+           m_clock->monotonic() - node.backlog.first_since() < k_patience;
 }
 
 /// When the first of the long backlogs will have waited too long; max: there is none.
@@ -109,7 +110,7 @@ base::MonotonicTime Scheduler::next_lag() const {
     base::MonotonicTime next = base::MonotonicTime::max();
     for (std::size_t i = 0; i < m_node_count; ++i)
         if (m_nodes[i].backlog.size() > k_backlog)
-            next = std::min(next, m_nodes[i].backlog.front().since + k_patience);
+            next = std::min(next, m_nodes[i].backlog.first_since() + k_patience);
     return next;
 }
 
@@ -118,19 +119,16 @@ base::MonotonicTime Scheduler::next_lag() const {
 bool Scheduler::relieve_nodes_that_lag() {
     bool moved = false;
     for (std::size_t i = 0; i < m_node_count; ++i) {
-        std::deque<Waiting>& backlog = m_nodes[i].backlog;
         if (keeps_up(m_nodes[i]))
             continue;
-        for (std::size_t at = backlog.size(); at-- > k_backlog;) {
-            std::vector<bool> others = with_backlog_below(k_backlog, candidates(*backlog[at].job));
+        m_nodes[i].backlog.for_each_beyond(k_backlog, [&](JobPtr& job) {
+            std::vector<bool> others = with_backlog_below(k_backlog, candidates(*job));
             others[i] = false;
             if (!any(others))
-                continue;
-            JobPtr job = std::move(backlog[at].job);
-            backlog.erase(backlog.begin() + static_cast<std::ptrdiff_t>(at));
+                return;
             enqueue(m_choice.next(others), job);
             moved = true;
-        }
+        });
     }
     return moved;
 }
@@ -152,6 +150,21 @@ Scheduler::Placement Scheduler::place_again(JobPtr& job) {
         return Placement::no_node;
     enqueue(m_choice.next(eligible), job);
     return Placement::placed;
+}
+
+Scheduler::Placement Scheduler::put_back(JobPtr& job, std::size_t node) {
+    {
+        const std::scoped_lock lock(m_mutex);
+        if (m_closed)
+            return Placement::interrupted;
+        if (can_take(m_nodes[node], *job, node)) {
+            m_nodes[node].health.given(m_clock->monotonic());
+            m_nodes[node].backlog.push_front(std::move(job), m_clock->monotonic());
+            m_work.notify_one();
+            return Placement::placed;
+        }
+    }
+    return place_again(job);
 }
 
 Scheduler::Placement Scheduler::place_here(JobPtr& job) {
@@ -207,7 +220,7 @@ std::vector<JobPtr> Scheduler::close() {
     m_closed = true;
     std::vector<JobPtr> waiting;
     for (Node& node : m_nodes)
-        std::ranges::move(take_backlog(node), std::back_inserter(waiting));
+        std::ranges::move(node.backlog.take_all(), std::back_inserter(waiting));
     m_room.notify_all();
     m_work.notify_all();
     return waiting;
@@ -219,7 +232,7 @@ std::vector<Scheduler::NodeReport> Scheduler::report() {
     for (std::size_t i = 0; i < m_node_count; ++i) {
         const Node& node = m_nodes[i];
         list.push_back({node.config.name, node.health.state(), node.last_error_text, node.backlog.size(),
-                        node.active, node.last_success, node.last_error});
+                        node.active, node.limit.allowed(), node.last_success, node.last_error});
     }
     return list;
 }

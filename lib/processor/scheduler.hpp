@@ -2,12 +2,13 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "processor/backlog.hpp"
+#include "processor/connection_limit.hpp"
 #include "processor/job.hpp"
 #include "processor/node_choice.hpp"
 #include "processor/node_health.hpp"
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -16,18 +17,31 @@
 
 namespace nodespool::processor {
 
-/// Thread-safe. The feeder places jobs; lanes take them, one at a time, and say how it went.
+/// Thread-safe. The feeder places jobs; lanes take one, or a stream of simple ones for the same node, and say
+/// how it went.
 ///
 /// Round robin is exact while nodes keep up. A job enters the backlog of the node whose turn it is. A node
 /// keeps up as long as its backlog is short (64) or the first in it has not waited for 30 s: large files now
 /// and then make no node lose its turns. One that does not keep up is passed over when others run low, and
 /// what is too much in its backlog goes to them. A job whose list leaves no choice may wait in a longer line,
-/// so that it does not stop the jobs behind it. While other nodes have work, no node holds more than its
-/// share of the lanes.
+/// so that it does not stop the jobs behind it.
+///
+/// While other nodes have work, no node holds more than its share of the lanes: a lane whose node has more
+/// ends its stream at once, and one whose node has more lanes than another with work after 64 jobs.
+///
+/// Within a node's backlog the order is that of the feeder (name order of queue files, then lines), but for
+/// size: while small jobs wait, large ones (16 MiB) leave them one of the node's connections, and are
+/// overtaken. Where there is only one connection, that is until a large one has waited for 30 s since it came
+/// and since the last one ended. A job never overtakes one of higher priority (queue files `0-...` before
+/// others before `9-...`) because of size. A large job shares no stream with small ones.
+///
+/// A node that refuses connections gets fewer for a while (ConnectionLimit).
 class Scheduler {
   public:
     /// A backlog of this length is never too much.
     static constexpr std::size_t k_backlog = 64;
+    /// Jobs of a stream after which a lane looks whether other nodes have fewer lanes.
+    static constexpr std::size_t k_stream = 64;
     /// So long may the first in a backlog wait before its node is said to lag.
     static constexpr std::chrono::seconds k_patience{30};
 
@@ -45,6 +59,9 @@ class Scheduler {
     Placement place_here(JobPtr& job);
     /// From a lane, after a failure: never waits, never refuses for lack of room.
     Placement place_again(JobPtr& job);
+    /// From a lane, where the failure was none of the job's: in front of what waits for the node, or, where
+    /// that cannot be used any more, as place_again().
+    Placement put_back(JobPtr& job, std::size_t node);
 
     /// Which node @p job would go to now, as a dry run says it; nullopt: none.
     std::optional<std::string> preview(const Job& job);
@@ -53,6 +70,8 @@ class Scheduler {
     struct Seats {
         std::vector<std::size_t> targets; ///< empty: work that needs no node
         std::optional<std::size_t> source;
+        JobSize size = JobSize::small;
+        bool has_worked = false; ///< the first target did something over this connection
     };
     struct Task {
         JobPtr job;
@@ -61,17 +80,29 @@ class Scheduler {
     /// For a lane: waits for a job all of whose nodes have a connection free, and takes these together, so
     /// that no two lanes wait for each other. nullopt: closed.
     std::optional<Task> take();
+    /// For a lane that has @p seats for a simple job: a further one for the same node, without waiting.
+    /// nullptr: none now, or the lane should go elsewhere. @param given  jobs that this stream had so far
+    JobPtr take_more(const Seats& seats, std::size_t given);
     void release(const Seats& seats);
     /// Gives the source back and takes another from which the job can be read, without waiting.
     void change_source(const Job& job, Seats& seats);
 
     /// The node did what it was asked.
     void succeeded(std::size_t node);
+    /// The same of the first target of @p seats, which are held on.
+    void succeeded(Seats& seats);
+    /// The node refused one more connection. @param idle  sessions with it that no lane holds now
+    /// @return false: there is no other one, so that this is a failure like any other. true: it gets fewer
+    /// from now on, and what met the refusal can be done there all the same
+    bool refused(std::size_t node, std::size_t idle, const std::string& reason);
     /// The job ended without a word about the node.
     void not_tried(std::size_t node);
     /// The job failed on the node. @return the jobs that waited for it and must be placed again, where it is
     /// no longer usable
     std::vector<JobPtr> failed(std::size_t node, node::Failure failure, const std::string& reason);
+
+    /// Does the node get fewer connections than it is configured for?
+    [[nodiscard]] bool is_scarce(std::size_t node);
 
     /// The operator's marks: @p why_closed says for each node why it takes no jobs of this work; empty: it
     /// does. @return the jobs that waited for nodes that are closed now
@@ -89,6 +120,7 @@ class Scheduler {
         std::string reason; ///< the last error; it may be over
         std::size_t waiting;
         unsigned lanes;
+        unsigned connections; ///< that it may get now
         std::optional<base::Timestamp> last_success;
         std::optional<base::Timestamp> last_error;
     };
@@ -100,20 +132,22 @@ class Scheduler {
     void restore_cursor(const std::string& cursor);
 
   private:
-    struct Waiting {
-        JobPtr job;
-        base::MonotonicTime since;
-    };
     struct Node {
+        explicit Node(node::NodeConfig of) : config(std::move(of)), limit(config.connections) {}
+
         node::NodeConfig config; ///< of the last entry, "here": only connections count
         NodeHealth health;
+        ConnectionLimit limit;
         std::string why_closed; ///< by the operator; empty: open
         std::string last_error_text;
         std::optional<base::Timestamp> last_error;
         std::optional<base::Timestamp> last_success;
-        std::deque<Waiting> backlog;
-        unsigned active = 0;      ///< lanes whose first target it is
-        unsigned connections = 0; ///< held by lanes
+        Backlog backlog;
+        unsigned active = 0;            ///< lanes whose first target it is
+        unsigned large = 0;             ///< those of them that carry large jobs
+        base::MonotonicTime last_large; ///< when the last of these ended
+        unsigned connections = 0;       ///< held by lanes
+        unsigned working = 0;           ///< those of them over which something was done
     };
 
     [[nodiscard]] bool can_take(const Node& node, const Job& job, std::size_t index) const;
@@ -133,14 +167,24 @@ class Scheduler {
     [[nodiscard]] bool has_seats(const Job& job, std::size_t first) const;
     Seats seat(const Job& job, std::size_t first);
     void take_source(const Job& job, Seats& seats);
+    void note_success(Node& node);
     [[nodiscard]] unsigned fair_share() const;
+    /// A job's place in a backlog.
+    struct Place {
+        JobSize size;
+        std::size_t at;
+    };
     struct Next {
         std::size_t node;
-        std::size_t at; ///< in its backlog
+        Place place;
     };
-    [[nodiscard]] std::optional<std::size_t> first_with_seats(std::size_t index) const;
+    enum class Connection { free, held };
+    [[nodiscard]] std::optional<std::size_t> first_with_seats(std::size_t index, JobSize size,
+                                                              Connection connection) const;
+    [[nodiscard]] std::optional<Place> next_of(std::size_t index, Connection connection) const;
+    [[nodiscard]] bool may_start_large(const Node& node, base::MonotonicTime since) const;
     [[nodiscard]] std::optional<Next> next_for_a_lane() const;
-    std::vector<JobPtr> take_backlog(Node& node);
+    [[nodiscard]] bool is_turn_of_another(std::size_t index, std::size_t given) const;
 
     const base::Clock* m_clock;
     unsigned m_lanes;

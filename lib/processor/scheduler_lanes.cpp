@@ -1,4 +1,5 @@
 // What lanes take from the scheduler and give back.
+#include "base/log.hpp"
 #include "processor/scheduler.hpp"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ unsigned Scheduler::fair_share() const {
     std::vector<unsigned> limits;
     for (const Node& node : m_nodes)
         if (!node.backlog.empty() || node.active > 0)
-            limits.push_back(node.config.connections);
+            limits.push_back(node.limit.allowed());
     std::sort(limits.begin(), limits.end());
     unsigned lanes = m_lanes;
     unsigned share = m_lanes;
@@ -26,18 +27,52 @@ unsigned Scheduler::fair_share() const {
     return std::max(share, 1U);
 }
 
-/// The place in the node's backlog of the first job that a lane can have all nodes for. What waits for a busy
-/// source does not stop the jobs behind it, but they do not overtake it for ever.
-std::optional<std::size_t> Scheduler::first_with_seats(std::size_t index) const {
-    const Node& node = m_nodes[index];
-    if (node.backlog.empty() || !has_connection(index))
+/// The place in its line of the first job that a lane can have all nodes for. What waits for a busy source
+/// does not stop the jobs behind it, but they do not overtake it for ever.
+std::optional<std::size_t> Scheduler::first_with_seats(std::size_t index, JobSize size,
+                                                       Connection connection) const {
+    const Backlog::Line& line = m_nodes[index].backlog.line(size);
+    if (line.empty())
         return std::nullopt;
-    const bool is_patient = m_clock->monotonic() - node.backlog.front().since < k_patience;
-    const std::size_t reach = is_patient ? std::min(node.backlog.size(), k_backlog) : 1;
-    for (std::size_t at = 0; at < reach; ++at)
-        if (has_seats(*node.backlog[at].job, index))
+    const bool is_patient = m_clock->monotonic() - line.front().since < k_patience;
+    const std::size_t reach = is_patient ? std::min(line.size(), k_backlog) : 1;
+    for (std::size_t at = 0; at < reach; ++at) {
+        const Job& job = *line[at].job;
+        if (connection == Connection::held ? job.need.is_simple() : has_seats(job, index))
             return at;
+    }
     return std::nullopt;
+}
+
+/// Which job of the node's backlog is next; Connection::held: for a lane that has a connection to it and
+/// carries simple jobs only.
+std::optional<Scheduler::Place> Scheduler::next_of(std::size_t index, Connection connection) const {
+    const Node& node = m_nodes[index];
+    if (node.backlog.empty() || (connection == Connection::free && !has_connection(index)))
+        return std::nullopt;
+    const auto small = first_with_seats(index, JobSize::small, connection);
+    const auto large = first_with_seats(index, JobSize::large, connection);
+    if (!large)
+        return small ? std::optional(Place{JobSize::small, *small}) : std::nullopt;
+    const Place large_one{JobSize::large, *large};
+    if (!small)
+        return large_one;
+    const Backlog::Waiting& first_small = node.backlog.line(JobSize::small)[*small];
+    const Backlog::Waiting& first_large = node.backlog.line(JobSize::large)[*large];
+    const bool came_first = first_large.number < first_small.number;
+    const bool is_before = first_large.job->priority < first_small.job->priority;
+    if (came_first && (is_before || may_start_large(node, first_large.since)))
+        return large_one;
+    return Place{JobSize::small, *small};
+}
+
+/// While small jobs wait: does that leave them a connection and a lane? Where there is but one, has the large
+/// one that came at @p since waited long enough?
+bool Scheduler::may_start_large(const Node& node, base::MonotonicTime since) const {
+    const unsigned at_once = std::min(node.limit.allowed(), fair_share());
+    if (node.large + 1 < at_once)
+        return true;
+    return node.large == 0 && m_clock->monotonic() - std::max(since, node.last_large) >= k_patience;
 }
 
 /// The node whose next job a free lane should take, and that job's place in its backlog: of those with a job
@@ -52,8 +87,8 @@ std::optional<Scheduler::Next> Scheduler::next_for_a_lane() const {
         const Node* const before = best ? &m_nodes[best->node] : nullptr;
         if (before == nullptr || node.active < before->active ||
             (node.active == before->active && node.backlog.size() > before->backlog.size()))
-            if (const std::optional<std::size_t> at = first_with_seats(i))
-                best = Next{i, *at};
+            if (const std::optional<Place> place = next_of(i, Connection::free))
+                best = Next{i, *place};
     }
     if (best && with_work > 1 && m_nodes[best->node].active >= fair_share())
         return std::nullopt;
@@ -66,9 +101,7 @@ std::optional<Scheduler::Task> Scheduler::take() {
         if (m_closed)
             return std::nullopt;
         if (const std::optional<Next> next = next_for_a_lane()) {
-            std::deque<Waiting>& backlog = m_nodes[next->node].backlog;
-            Task task{std::move(backlog[next->at].job), {}};
-            backlog.erase(backlog.begin() + static_cast<std::ptrdiff_t>(next->at));
+            Task task{m_nodes[next->node].backlog.take(next->place.size, next->place.at), {}};
             task.seats = seat(*task.job, next->node);
             m_room.notify_all();
             return task;
@@ -81,6 +114,35 @@ std::optional<Scheduler::Task> Scheduler::take() {
         else
             m_work.wait(lock);
     }
+}
+
+JobPtr Scheduler::take_more(const Seats& seats, std::size_t given) {
+    const std::scoped_lock lock(m_mutex);
+    const std::size_t index = seats.targets.at(0);
+    Node& node = m_nodes[index];
+    if (m_closed || node.connections > node.limit.allowed())
+        return nullptr;
+    const std::optional<Place> next = next_of(index, Connection::held);
+    if (!next || next->size != seats.size || is_turn_of_another(index, given))
+        return nullptr;
+    if (next->size == JobSize::large && !node.backlog.line(JobSize::small).empty())
+        return nullptr; // who is first, and on which connection, is for take() to say
+    m_room.notify_all();
+    return node.backlog.take(next->size, next->at);
+}
+
+/// Should a lane of node @p index that had @p given jobs in a row there go to a node that has fewer lanes?
+bool Scheduler::is_turn_of_another(std::size_t index, std::size_t given) const {
+    const unsigned active = m_nodes[index].active;
+    const auto waits = [&](std::size_t i) {
+        return i != index && m_nodes[i].active < active && next_of(i, Connection::free).has_value();
+    };
+    if (given < k_stream && active <= fair_share())
+        return false;
+    for (std::size_t i = 0; i < m_nodes.size(); ++i)
+        if (waits(i))
+            return true;
+    return false;
 }
 
 bool Scheduler::can_read(const Job& job, std::size_t index) const {
@@ -99,12 +161,12 @@ bool Scheduler::can_read_somewhere(const Job& job) const {
 }
 
 bool Scheduler::has_connection(std::size_t index) const {
-    return m_nodes[index].connections < m_nodes[index].config.connections;
+    return m_nodes[index].connections < m_nodes[index].limit.allowed();
 }
 
 /// Of the nodes that the job can be read from, the one with the most free connections.
 std::optional<std::size_t> Scheduler::free_source(const Job& job) const {
-    const auto free = [&](std::size_t i) { return m_nodes[i].config.connections - m_nodes[i].connections; };
+    const auto free = [&](std::size_t i) { return m_nodes[i].limit.allowed() - m_nodes[i].connections; };
     std::optional<std::size_t> best;
     for (std::size_t i = 0; i < job.need.sources.size(); ++i)
         if (can_read(job, i) && has_connection(i) && (!best || free(i) > free(*best)))
@@ -141,7 +203,9 @@ bool Scheduler::has_seats(const Job& job, std::size_t first) const {
 
 Scheduler::Seats Scheduler::seat(const Job& job, std::size_t first) {
     Seats seats;
+    seats.size = size_of(job);
     ++m_nodes[first].active;
+    m_nodes[first].large += seats.size == JobSize::large ? 1 : 0;
     if (first == m_node_count)
         return seats;
     const auto hold = [&](std::size_t index) {
@@ -177,7 +241,13 @@ void Scheduler::take_source(const Job& job, Seats& seats) {
 
 void Scheduler::release(const Seats& seats) {
     const std::scoped_lock lock(m_mutex);
-    --m_nodes[seats.targets.empty() ? m_node_count : seats.targets.front()].active;
+    Node& first = m_nodes[seats.targets.empty() ? m_node_count : seats.targets.front()];
+    --first.active;
+    first.working -= seats.has_worked ? 1 : 0;
+    if (seats.size == JobSize::large) {
+        --first.large;
+        first.last_large = m_clock->monotonic();
+    }
     for (const std::size_t target : seats.targets)
         --m_nodes[target].connections;
     if (seats.source)
@@ -197,8 +267,37 @@ void Scheduler::change_source(const Job& job, Seats& seats) {
 
 void Scheduler::succeeded(std::size_t node) {
     const std::scoped_lock lock(m_mutex);
-    m_nodes[node].health.succeeded();
-    m_nodes[node].last_success = m_clock->now();
+    note_success(m_nodes[node]);
+}
+
+void Scheduler::succeeded(Seats& seats) {
+    const std::scoped_lock lock(m_mutex);
+    Node& node = m_nodes[seats.targets.at(0)];
+    node.working += seats.has_worked ? 0 : 1;
+    seats.has_worked = true;
+    note_success(node);
+}
+
+void Scheduler::note_success(Node& node) {
+    node.health.succeeded();
+    node.last_success = m_clock->now();
+    if (node.limit.succeeded(m_clock->monotonic()))
+        m_work.notify_all();
+}
+
+bool Scheduler::refused(std::size_t node, std::size_t idle, const std::string& reason) {
+    const std::scoped_lock lock(m_mutex);
+    Node& at = m_nodes[node];
+    const unsigned before = at.limit.allowed();
+    const auto others = static_cast<unsigned>(idle);
+    if (!at.limit.refused(at.connections + others, at.working + others, m_clock->monotonic()))
+        return false;
+    if (at.limit.allowed() < before)
+        base::log(base::LogLevel::warning, {{"result", "fewer-connections"},
+                                            {"node", at.config.name},
+                                            {"connections", std::to_string(at.limit.allowed())},
+                                            {"reason", reason}});
+    return true;
 }
 
 void Scheduler::not_tried(std::size_t node) {
@@ -214,7 +313,12 @@ std::vector<JobPtr> Scheduler::failed(std::size_t node, node::Failure failure, c
         return {};
     // Jobs that wait for other nodes may have lost their last source.
     m_work.notify_all();
-    return take_backlog(m_nodes[node]);
+    return m_nodes[node].backlog.take_all();
+}
+
+bool Scheduler::is_scarce(std::size_t node) {
+    const std::scoped_lock lock(m_mutex);
+    return m_nodes[node].limit.allowed() < m_nodes[node].config.connections;
 }
 
 std::vector<JobPtr> Scheduler::close_nodes(const std::vector<std::string>& why_closed) {
@@ -225,16 +329,9 @@ std::vector<JobPtr> Scheduler::close_nodes(const std::vector<std::string>& why_c
         if (why_closed[i].empty() || m_nodes[i].backlog.empty())
             continue;
         m_nodes[i].health.not_tried(); // the job that was to probe it may be among these
-        std::ranges::move(take_backlog(m_nodes[i]), std::back_inserter(waiting));
+        std::ranges::move(m_nodes[i].backlog.take_all(), std::back_inserter(waiting));
     }
     m_room.notify_all();
-    return waiting;
-}
-
-std::vector<JobPtr> Scheduler::take_backlog(Node& node) {
-    std::vector<JobPtr> waiting;
-    for (auto& backlog = node.backlog; !backlog.empty(); backlog.pop_front())
-        waiting.push_back(std::move(backlog.front().job));
     return waiting;
 }
 

@@ -13,6 +13,8 @@ namespace nodespool::processor {
 
 namespace {
 
+constexpr const char* k_compare = "compare"; ///< what it is that needs no node
+
 /// Is the file the one that the job speaks of? Empty, or why not.
 std::string why_stale(const queue::JobRecord& job, const base::FileStatus& status) {
     if (status.size_bytes != job.size_bytes)
@@ -48,21 +50,30 @@ StoreWork::StoreWork(const Cluster& cluster, const queue::Spool& spool, const ca
 
 Assessment StoreWork::assess(Job& job) {
     const std::string& path = job.record.path;
-    constexpr const char* k_compare = "compare";
-    if (m_take_away.leftover(path))
-        return {Verdict::here, ended(Result::again, "an earlier run left it half taken away"), k_compare};
     const FileSpace::Found found = m_files.look(path);
+    const std::string why = found.status ? why_stale(job.record, *found.status) : found.why_not;
+    const std::optional<catalog::Link> link = why.empty() ? m_catalog->read(path) : std::nullopt;
+    // Where a file is hidden there is a link file, and most jobs are for new paths. (One that is hidden
+    // without it is found when this one is to be hidden, and then the job is looked at again.)
+    const bool is_new = why.empty() && !link && job.looks == 0;
+    if (!is_new && m_take_away.leftover(path))
+        return {Verdict::here, ended(Result::again, "an earlier run left it half taken away"), k_compare};
     if (found.not_allowed)
         return {Verdict::ended, ended(Result::resubmitted, found.why_not)};
     if (!found.status)
         return assess_missing(job, found);
-    if (const std::string why = why_stale(job.record, *found.status); !why.empty())
+    if (!why.empty())
         return {Verdict::ended, ended(Result::stale, why)};
-    const std::optional<catalog::Link> link = m_catalog->read(path);
+    return assess_version(job, *found.status, link);
+}
+
+/// The file is there as the job says.
+Assessment StoreWork::assess_version(const Job& job, const base::FileStatus& status,
+                                     const std::optional<catalog::Link>& link) const {
     if (!link)
-        if (const std::string obstacle = m_catalog->obstacle(path); !obstacle.empty())
+        if (const std::string obstacle = m_catalog->obstacle(job.record.path); !obstacle.empty())
             return {Verdict::ended, ended(Result::resubmitted, obstacle)};
-    const bool is_recorded = link && link->records(found.status->size_bytes, found.status->mtime) &&
+    const bool is_recorded = link && link->records(status.size_bytes, status.mtime) &&
                              !link->servers.empty() && base::kind_of_checksum(link->checksum);
     if (!is_recorded || job.send_anyway)
         return {Verdict::on_a_node, {}};
@@ -109,63 +120,71 @@ std::optional<FileSpace::Opened> StoreWork::open_resting(Job& job) const {
     return std::nullopt;
 }
 
-void StoreWork::act(Job& job, HeldNodes* nodes) {
-    if (nodes == nullptr)
-        act_here(job);
-    else
-        act_on_node(job, *nodes);
-}
+/// One upload on its way: the open file, and the copy that its sending log speaks of.
+class StoreWork::Transfer final : public Errand {
+  public:
+    Transfer(StoreWork& work, const Job& job, FileSpace::Opened opened, std::unique_ptr<StoreEffect> effect)
+        : m_work(&work),
+          m_path(job.record.path),
+          m_opened(std::move(opened)),
+          m_effect(std::move(effect)),
+          m_source(m_opened.fd.get(), m_effect->local.size_bytes, m_path, work.m_cluster->checksum,
+                   work.m_limit, work.m_stop),
+          m_start(work.m_spool->clock().monotonic()) {
+        request.kind = node::Request::Kind::put;
+        request.name = m_effect->copy.name;
+        request.source = &m_source;
+    }
 
-void StoreWork::act_on_node(Job& job, HeldNodes& nodes) {
-    const std::optional<FileSpace::Opened> opened = open_resting(job);
+    void arrived(Job& job) override {
+        m_effect->checksum = m_source.checksum();
+        const base::FileStatus after = base::status_of(m_opened.fd.get(), m_path);
+        if (!after.is_same_version(m_effect->local) ||
+            base::writers_of(m_opened.fd.get()) == base::Writers::some)
+            throw FileChanged{};
+        job.outcome = ended(Result::done, {});
+        job.outcome.node = m_effect->copy.node;
+        job.outcome.name = m_effect->copy.name;
+        job.outcome.bytes = m_effect->local.size_bytes;
+        job.outcome.seconds = seconds_since(m_work->m_spool->clock(), m_start);
+        job.effect = std::move(m_effect);
+    }
+
+    bool take_back(node::Session* session, Reach reach) override {
+        const SendingLog::Entry entry = m_effect->entry;
+        if (reach == Reach::connecting && !m_source.has_begun())
+            m_work->m_sending.settle(entry); // nothing of it ever got there
+        else if (session != nullptr)
+            return discard_copy(*session, m_effect->copy.name, m_work->m_sending, entry);
+        return true; // where the entry stays open, clean_up() settles it
+    }
+
+    [[nodiscard]] Outcome file_changed() const override {
+        return m_work->later("the file changed while it was read");
+    }
+
+  private:
+    StoreWork* m_work;
+    std::string m_path;
+    FileSpace::Opened m_opened;
+    std::unique_ptr<StoreEffect> m_effect;
+    UploadSource m_source;
+    base::MonotonicTime m_start;
+};
+
+std::unique_ptr<Errand> StoreWork::begin(Job& job, const std::string& node) {
+    std::optional<FileSpace::Opened> opened = open_resting(job);
     if (!opened)
-        return;
-    const std::string& node_name = nodes.target_name(0);
-    node::Session& session = nodes.target(0);
+        return nullptr;
     auto effect = std::make_unique<StoreEffect>();
     effect->local = *opened->found.status;
-    effect->copy = {
-        node_name, copy_name(job.record.path, m_spool->clock().now(), base::random_64_bits()), {}};
+    effect->copy = {node, copy_name(job.record.path, m_spool->clock().now(), base::random_64_bits()), {}};
     effect->entry = m_sending.note(
-        {node_name, effect->copy.name, job.record.path, effect->local.size_bytes, effect->local.mtime});
-    const base::MonotonicTime start = m_spool->clock().monotonic();
-    try {
-        send(job, session, *opened, *effect);
-    } catch (const FileChanged&) {
-        discard_copy(session, effect->copy.name, m_sending, effect->entry);
-        job.outcome = later("the file changed while it was read");
-        return;
-    } catch (const Interrupted&) {
-        job.outcome = ended(Result::left, "stopped"); // its entry stays open: the next run settles it
-        return;
-    }
-    job.outcome = ended(Result::done, {});
-    job.outcome.node = node_name;
-    job.outcome.name = effect->copy.name;
-    job.outcome.bytes = effect->local.size_bytes;
-    job.outcome.seconds = seconds_since(m_spool->clock(), start);
-    job.effect = std::move(effect);
+        {node, effect->copy.name, job.record.path, effect->local.size_bytes, effect->local.mtime});
+    return std::make_unique<Transfer>(*this, job, std::move(*opened), std::move(effect));
 }
 
-void StoreWork::send(Job& job, node::Session& session, const FileSpace::Opened& opened, StoreEffect& effect) {
-    const std::string& path = job.record.path;
-    UploadSource source(opened.fd.get(), effect.local.size_bytes, path, m_cluster->checksum, m_limit, m_stop);
-    try {
-        session.put(effect.copy.name, source);
-    } catch (const node::NodeError& error) {
-        if (error.failure() == node::Failure::node_down && !source.has_begun())
-            m_sending.settle(effect.entry); // it never got there
-        else
-            discard_copy(session, effect.copy.name, m_sending, effect.entry);
-        throw;
-    }
-    effect.checksum = source.checksum();
-    const base::FileStatus after = base::status_of(opened.fd.get(), path);
-    if (!after.is_same_version(effect.local) || base::writers_of(opened.fd.get()) == base::Writers::some)
-        throw FileChanged{};
-}
-
-void StoreWork::act_here(Job& job) {
+void StoreWork::act(Job& job, HeldNodes*) {
     const std::optional<catalog::Link> link = m_catalog->read(job.record.path);
     if (m_take_away.leftover(job.record.path))
         verify_leftover(job, link ? &*link : nullptr);

@@ -50,19 +50,22 @@ class StoreWork final : public Work {
     [[nodiscard]] Use use() const override { return Use::new_copies; }
 
     Assessment assess(Job& job) override;
+    std::unique_ptr<Errand> begin(Job& job, const std::string& node) override;
+    /// Compares what is already recorded, without a node.
     void act(Job& job, HeldNodes* nodes) override;
     void commit(std::vector<Job*>& group) override;
     void release(std::vector<Job*>& group) override;
     void clean_up() override;
 
   private:
+    class Transfer;
+
     // store_work.cpp
+    [[nodiscard]] Assessment assess_version(const Job& job, const base::FileStatus& status,
+                                            const std::optional<catalog::Link>& link) const;
     [[nodiscard]] Assessment assess_missing(const Job& job, const FileSpace::Found& found) const;
     [[nodiscard]] std::optional<FileSpace::Opened> open_resting(Job& job) const;
     [[nodiscard]] Outcome later(const std::string& why) const;
-    void act_on_node(Job& job, HeldNodes& nodes);
-    void send(Job& job, node::Session& session, const FileSpace::Opened& opened, StoreEffect& effect);
-    void act_here(Job& job);
     void verify_leftover(Job& job, const catalog::Link* link);
     void verify_recorded(Job& job, const catalog::Link& link);
     [[nodiscard]] bool has_content(int fd, std::uint64_t size_bytes, const std::string& path,

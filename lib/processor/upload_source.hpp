@@ -5,19 +5,22 @@
 #include "base/error.hpp"
 #include "base/stop_signal.hpp"
 #include "node/session.hpp"
+#include "processor/errand.hpp"
 #include "processor/rate_limit.hpp"
+#include "processor/read_ahead.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace nodespool::processor {
 
-/// The file ended before its size: somebody cut it while it was read.
-struct FileChanged {};
 /// A second stop signal: the transfer is broken off.
 using node::Interrupted;
 
-/// Reads one open file from its start; throws FileChanged, Interrupted, base::SystemError.
+/// Reads one open file from its start; throws FileChanged where it ends before its size, Interrupted,
+/// base::SystemError. A file of more than 1 MiB with sha256 is read and digested in a thread of its own,
+/// ahead of the node, from the first read() on; any other when it is asked for.
 class UploadSource final : public node::Source {
   public:
     UploadSource(int fd, std::uint64_t size_bytes, std::string path_for_errors, base::ChecksumKind checksum,
@@ -33,14 +36,21 @@ class UploadSource final : public node::Source {
     [[nodiscard]] std::string checksum() { return m_digest.finish(); }
 
   private:
+    std::size_t read_file(std::span<char> into);
+
     int m_fd;
     std::uint64_t m_size;
     std::string m_path;
-    base::Digest m_digest;
+    base::ChecksumKind m_kind;
     RateLimit* m_limit;
     const std::function<base::Stop()>* m_stop;
-    std::uint64_t m_offset = 0;
+    std::uint64_t m_given = 0;
     bool m_has_begun = false;
+
+    // Of whoever reads the file: the thread of m_ahead where there is one.
+    base::Digest m_digest;
+    std::uint64_t m_offset = 0;
+    std::unique_ptr<ReadAhead> m_ahead; ///< the last member: its thread uses the others
 };
 
 } // namespace nodespool::processor

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "node/session.hpp"
+#include "processor/errand.hpp"
 #include "processor/job.hpp"
 #include "queue/outbox.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,9 +57,9 @@ class HeldNodes {
     virtual bool change_source(const node::NodeError& error) = 0;
 };
 
-/// Called in this order for each job: assess (feeding thread; quick, no network), act (a lane's thread, with
-/// that lane's session), commit (committing thread, for a group of jobs at once), and release (the same, 100
-/// ms later or more). The loop ticks a job only when it has left the last of these steps that it needs.
+/// Called in this order for each job: assess (feeding thread; quick, no network), begin or act (a lane's
+/// thread), commit (committing thread, for a group of jobs at once), and release (the same, 100 ms later or
+/// more). The loop ticks a job only when it has left the last of these steps that it needs.
 class Work {
   public:
     Work() = default;
@@ -84,9 +86,18 @@ class Work {
 
     /// May not change anything but the job: dry runs call it too. Sets job.need.
     virtual Assessment assess(Job& job) = 0;
-    /// Does it on @p nodes (nullptr: Verdict::here). Leaves job.effect for the commit, or no effect and
-    /// job.outcome. @throws node::NodeError of the only target: another node is tried
-    virtual void act(Job& job, HeldNodes* nodes) = 0;
+    /// Of a job whose need is simple: gets it ready to be one of many that are under way over a session of
+    /// @p node. nullptr: it ended already, job.outcome says how. @throws base::Error: this job is left
+    virtual std::unique_ptr<Errand> begin(Job& job, const std::string& node) {
+        throw base::Error(base::ErrorClass::bug, "internal error: " + job.identity() + " is not for " + node);
+    }
+    /// Of any other: does it on @p nodes (nullptr: Verdict::here). Leaves job.effect for the commit, or no
+    /// effect and job.outcome. @throws base::Error: this job is left
+    virtual void act(Job& job, HeldNodes* nodes) {
+        static_cast<void>(nodes);
+        throw base::Error(base::ErrorClass::bug,
+                          "internal error: " + job.identity() + " is not for several nodes");
+    }
     /// Makes the effects of the group durable and sets each outcome. Jobs left with an effect have a second
     /// look before them. Follow-up jobs go through an Outbox of its own. @throws base::Error: all of the
     /// group is left

@@ -82,11 +82,13 @@ void dry_run(const cli::Invocation& invocation, const processor::Cluster& cluste
 }
 
 void run(const cli::Invocation& invocation, const MakeWork& make_work, cli::ExitStatus& status) {
-    const cli::Config config = cli::open_cluster(invocation, cli::Passwords::needed);
+    const bool is_dry = invocation.dry_run == cli::DryRun::yes; // which asks no node
+    const cli::Config config =
+        cli::open_cluster(invocation, is_dry ? cli::Passwords::not_needed : cli::Passwords::needed);
     const processor::Cluster cluster = cluster_of(config);
     const cli::ProcessorOptions given = cli::processor_options(invocation, config);
     processor::RunOptions options = run_options(given, cluster);
-    if (invocation.dry_run == cli::DryRun::yes) {
+    if (is_dry) {
         dry_run(invocation, cluster, make_work, options, status);
         return;
     }

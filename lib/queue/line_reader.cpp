@@ -51,8 +51,12 @@ std::optional<RawLine> LineReader::next() {
         if (!fill())
             break;
     }
-    if (searched == 0)
+    if (searched == 0) {
+        // A file that was read to its end may stay open for long, and thousands of them.
+        std::string().swap(m_buffer);
+        m_used = 0;
         return std::nullopt;
+    }
     const RawLine line{m_offset, m_number++, std::string_view(m_buffer).substr(m_used, searched), searched,
                        false};
     m_used += searched;

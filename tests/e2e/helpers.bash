@@ -58,8 +58,10 @@ need_servers() {
 
 # --- the cluster -----------------------------------------------------------------------------------------------------
 
-# The configuration, mode 0600: `configure KIND… ` makes nodes n1, n2, … of the kinds `ftp` (a vsftpd, started), `pure` (a
-# pure-ftpd, started) and `file`. More lines for the sections come from $cluster_lines and $node_lines.
+# The configuration, mode 0600: `configure KIND… ` makes nodes n1, n2, … of the kinds `ftp` (a vsftpd), `tls` (a vsftpd with
+# explicit TLS), `ftps` (one with implicit TLS), `pure` (a pure-ftpd), `sftp` (an sshd, by key) and `file`; servers are
+# started. More lines for the sections come from $cluster_lines and $node_lines; a file $lab/NODE/section is taken in place of
+# what the kind says.
 configure() {
     local kind n=0
     nodes=()
@@ -67,7 +69,10 @@ configure() {
         nodes+=("n$((++n))")
         case $kind in
             ftp) start_vsftpd "$lab/n$n" || return ;;
+            tls) start_vsftpd_tls "$lab/n$n" || return ;;
+            ftps) start_vsftpd_tls "$lab/n$n" implicit_ssl=YES || return ;;
             pure) start_pure_ftpd_node "$lab/n$n" || return ;;
+            sftp) start_sshd "$lab/n$n" || return ;;
             file) mkdir -p "$lab/n$n/root" ;;
         esac
         echo "$kind" >"$lab/n$n/kind"
@@ -75,16 +80,31 @@ configure() {
     write_configuration
 }
 
+section_of() { # NODE
+    case $(<"$lab/$1/kind") in
+        ftp | pure) echo "url = $(server_url "$lab/$1")" ;;
+        tls) printf 'url = %s\ntls = require\nca-file = %s\n' "$(server_url "$lab/$1")" "$(server_ca)" ;;
+        ftps) printf 'url = %s\nca-file = %s\n' "$(server_url "$lab/$1")" "$(server_ca)" ;;
+        sftp)
+            printf 'url = %s\nidentity-file = %s\nknown-hosts-file = %s\nssh-config-file = /dev/null\n' \
+                "$(server_url "$lab/$1" "$servers_user")" "$lab/$1/userkey" "$lab/$1/known_hosts"
+            ;;
+        file) echo "url = file://$lab/$1/root" ;;
+    esac
+}
+
 write_configuration() {
-    local node url
+    local node
     {
         printf '[cluster]\nfiles = %s\n%s\n' "$files" "${cluster_lines-}"
         for node in "${nodes[@]}"; do
-            case $(<"$lab/$node/kind") in
-                ftp | pure) url=$(server_url "$lab/$node") ;;
-                file) url=file://$lab/$node/root ;;
-            esac
-            printf '[node.%s]\nurl = %s\n%s\n' "$node" "$url" "${node_lines-}"
+            printf '[node.%s]\n' "$node"
+            if [ -e "$lab/$node/section" ]; then
+                cat "$lab/$node/section"
+            else
+                section_of "$node"
+            fi
+            printf '%s\n' "${node_lines-}"
         done
     } >"$root/.cluster.conf.new"
     chmod 600 "$root/.cluster.conf.new"

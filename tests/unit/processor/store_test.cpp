@@ -2,6 +2,7 @@
 #include "base/file_system.hpp"
 #include "processor/copy_name.hpp"
 #include "processor/dry_run.hpp"
+#include "processor/file_space.hpp"
 #include "processor/sending_log.hpp"
 #include "processor/store_work.hpp"
 #include "support/world.hpp"
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <set>
 
 using namespace nodespool;
 using processor::Result;
@@ -367,5 +369,33 @@ TEST_CASE("jobs that only a node far behind may take are all done in one run, an
     });
     CHECK(summary.count(Result::done) == k_jobs);
     CHECK(summary.ended.size() == 1);
+    CHECK(world.jobs().empty());
+}
+
+TEST_CASE("a hidden file without a link file is found when its name is needed, and not lost") {
+    World world;
+    world.upload("d/" + processor::hidden_name("d/a"), "what was hidden");
+    world.upload("d/a", "new");
+    world.queue("1.q", world.upload_line("d/a") + "\n");
+    world.store();
+    CHECK(world.stored("d/a") == "new");
+    world.store(); // the job that was queued for the hidden one
+    std::set<std::string> contents;
+    for (const char* node : {"n1", "n2"})
+        for (const auto& [name, content] : world.on_node(node))
+            contents.insert(content);
+    CHECK(contents == std::set<std::string>{"new", "what was hidden"});
+    CHECK(world.in_file_space().empty());
+    CHECK(world.jobs().empty());
+}
+
+TEST_CASE("lines in the air are bounded in bytes, and all are worked off") {
+    World world;
+    std::string text;
+    const std::string filler(60000, 'x');
+    for (int i = 0; i < 300; ++i) // 18 MB of lines
+        text += "store gone" + std::to_string(i) + " 1 1 note=" + filler + "\n";
+    world.queue("1.q", text);
+    CHECK(world.store().count(Result::stale) == 300);
     CHECK(world.jobs().empty());
 }

@@ -1,0 +1,136 @@
+// Reading uploads, small and large, ahead of the node or not.
+#include "base/file_system.hpp"
+#include "processor/upload_source.hpp"
+#include "support/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include <filesystem>
+
+using namespace nodespool;
+using base::ChecksumKind;
+using processor::FileChanged;
+using processor::ReadAhead;
+using processor::UploadSource;
+
+namespace {
+
+std::string content(std::size_t size) {
+    std::string text(size, '\0');
+    for (std::size_t i = 0; i < size; ++i)
+        text[i] = static_cast<char>(i * 31 + i / 257);
+    return text;
+}
+
+std::string digest(const std::string& text, ChecksumKind kind) {
+    base::Digest digest(kind);
+    digest.update(text);
+    return digest.finish();
+}
+
+struct Upload {
+    explicit Upload(const std::string& text) : size(text.size()) {
+        test::write_file(dir / "f", text);
+        fd = base::open_at(base::k_cwd, dir / "f", O_RDONLY);
+    }
+    UploadSource source(ChecksumKind kind = ChecksumKind::sha256) {
+        return {fd.get(), size, "f", kind, limit, stop};
+    }
+    static std::string read_all(UploadSource& source, std::size_t portion = 65536) {
+        std::string all;
+        std::string block(portion, '\0');
+        while (const std::size_t got = source.read(block))
+            all.append(block, 0, got);
+        return all;
+    }
+
+    test::TempDir dir;
+    std::size_t size;
+    base::Fd fd;
+    processor::RateLimit limit{std::nullopt, base::system_clock()};
+    base::Stop state = base::Stop::no;
+    std::function<base::Stop()> stop = [this] { return state; };
+};
+
+} // namespace
+
+TEST_CASE("an upload of any size is read whole, with its checksum") {
+    for (const std::size_t size : {0U, 1U, 4096U, (1U << 20U), (1U << 20U) + 1, 5'000'001U})
+        for (const ChecksumKind kind : {ChecksumKind::none, ChecksumKind::sha256, ChecksumKind::xxh3}) {
+            CAPTURE(size);
+            const std::string text = content(size);
+            Upload upload(text);
+            UploadSource source = upload.source(kind);
+            CHECK_FALSE(source.has_begun());
+            CHECK(Upload::read_all(source, size > 4096 ? 70'001 : 1000) == text);
+            CHECK(source.checksum() == digest(text, kind));
+            CHECK(source.has_begun());
+        }
+}
+
+TEST_CASE("a transfer that starts again reads from the first byte") {
+    const std::string text = content(3'000'000);
+    Upload upload(text);
+    UploadSource source = upload.source();
+    std::string block(100'000, '\0');
+    for (int i = 0; i < 7; ++i)
+        source.read(block);
+    source.rewind();
+    CHECK(Upload::read_all(source) == text);
+    source.rewind();
+    CHECK(Upload::read_all(source) == text);
+    CHECK(source.checksum() == digest(text, ChecksumKind::sha256));
+}
+
+TEST_CASE("a file that is cut while it is read has changed, after the bytes that are still there") {
+    for (const std::size_t size : {100'000U, 3'000'000U}) {
+        Upload upload(content(size));
+        std::filesystem::resize_file(upload.dir / "f", size / 2);
+        UploadSource source = upload.source();
+        std::string block(4096, '\0');
+        std::size_t got = 0;
+        CHECK_THROWS_AS(
+            [&] {
+                for (;;)
+                    got += source.read(block);
+            }(),
+            FileChanged);
+        CHECK(got == size / 2);
+    }
+}
+
+TEST_CASE("what fails while reading ahead comes out as it would without") {
+    Upload upload(content(3'000'000));
+    upload.fd = base::open_at(base::k_cwd, upload.dir / "f", O_WRONLY);
+    UploadSource source = upload.source();
+    std::string block(4096, '\0');
+    CHECK_THROWS_AS(source.read(block), base::SystemError);
+}
+
+TEST_CASE("a stop breaks off a transfer in its middle, whoever reads") {
+    for (const std::size_t size : {100'000U, 3'000'000U}) {
+        Upload upload(content(size));
+        UploadSource source = upload.source();
+        std::string block(4096, '\0');
+        CHECK(source.read(block) == 4096);
+        upload.state = base::Stop::now;
+        CHECK_THROWS_AS(source.read(block), processor::Interrupted);
+    }
+}
+
+TEST_CASE("no more than eight read ahead at once; what comes then is read all the same") {
+    std::vector<std::unique_ptr<ReadAhead>> ahead;
+    for (int i = 0; i < 8; ++i)
+        ahead.push_back(ReadAhead::start([](std::span<char> block) { return block.size(); }));
+    for (const auto& each : ahead)
+        CHECK(each);
+    CHECK_FALSE(ReadAhead::start([](std::span<char>) -> std::size_t { return 0; }));
+    const std::string text = content(3'000'000);
+    Upload upload(text);
+    UploadSource source = upload.source();
+    CHECK(Upload::read_all(source) == text);
+    CHECK(source.checksum() == digest(text, ChecksumKind::sha256));
+    ahead.pop_back();
+    CHECK(ReadAhead::start([](std::span<char>) -> std::size_t { return 0; }));
+}
