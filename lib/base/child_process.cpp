@@ -134,7 +134,8 @@ std::string ChildEnd::text() const {
 ChildProcess::ChildProcess(const std::vector<std::string>& arguments,
                            const std::vector<std::string>& variables, Complaints complaints,
                            Terminal terminal)
-    : m_errors(::memfd_create("errors", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
+    : m_errors(::memfd_create("errors", MFD_CLOEXEC | MFD_ALLOW_SEALING)),
+      m_terminal(terminal) {
     ensure(!arguments.empty(), "a program that is run has a name");
     if (!m_errors.is_open())
         throw_errno("make a file in memory");
@@ -156,13 +157,18 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments,
 ChildProcess::~ChildProcess() {
     if (m_process < 0)
         return;
-    ::kill(m_process, SIGTERM);
-    ::kill(m_process, SIGCONT); // a stopped one must wake up to end
+    tell(SIGTERM);
+    tell(SIGCONT); // a stopped one must wake up to end
     try {
         wait();
     } catch (const Error&) {
         m_process = -1; // nothing is left that could be waited for
     }
+}
+
+/// One without our terminal leads a process group of its own.
+void ChildProcess::tell(int signal) const {
+    ::kill(m_terminal == Terminal::none ? -m_process : m_process, signal);
 }
 
 ChildEnd ChildProcess::wait() {
@@ -199,10 +205,10 @@ ChildEnd ChildProcess::end(std::chrono::milliseconds patience) {
     m_input.reset();
     m_output.reset();
     if (m_process >= 0) {
-        ::kill(m_process, SIGTERM);
-        ::kill(m_process, SIGCONT); // a stopped one must wake up to end
-        if (!ends_within(patience))
-            ::kill(m_process, SIGKILL);
+        tell(SIGTERM);
+        tell(SIGCONT); // a stopped one must wake up to end
+        if (!ends_within(patience) || m_terminal == Terminal::none) // of a group, others may be left
+            tell(SIGKILL);
     }
     return wait();
 }

@@ -26,7 +26,7 @@ struct ChildEnd {
 enum class Complaints { kept, bounded, passed_on };
 
 /// Does the child belong to this process's terminal? `none`: Ctrl-C does not reach it, and it can ask nothing
-/// there.
+/// there; what it started itself is told to end with it.
 enum class Terminal { shared, none };
 
 /// A running program. It inherits no descriptor but its standard streams and no blocked or ignored signal,
@@ -60,10 +60,12 @@ class ChildProcess {
 
   private:
     bool ends_within(std::chrono::milliseconds patience) const;
+    void tell(int signal) const;
 
     Fd m_input;
     Fd m_output;
     Fd m_errors; ///< a file in memory: unlike a pipe it never fills up
+    Terminal m_terminal;
     pid_t m_process = -1;
     ChildEnd m_end;
 };

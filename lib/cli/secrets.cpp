@@ -90,7 +90,8 @@ Login login_from_netrc(const std::string& path, const std::string& host, const s
 
 std::string password_from_command(const std::string& command, const std::string& what,
                                   std::chrono::milliseconds patience) {
-    base::ChildProcess child({"/bin/sh", "-c", command}, {}, base::Complaints::passed_on);
+    base::ChildProcess child({"/bin/sh", "-c", command}, {}, base::Complaints::passed_on,
+                             base::Terminal::none);
     const auto output = base::output_within(child, k_longest_password + 2, patience);
     if (!output)
         refuse(what, fmt::format("did not end within {} s",

@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <thread>
 
 using namespace nodespool;
 using cli::Login;
@@ -140,4 +142,21 @@ TEST_CASE("a password command has its time, and no more") {
     CHECK(refusal("echo secret; exec >&-; sleep 600", milliseconds(50)) == "it did not end within 1 s");
     CHECK(refusal("head -c 5000 /dev/zero | tr '\\0' x") ==
           "the output of it has more than 4096 bytes in its first line");
+}
+
+TEST_CASE("a password command that takes too long leaves nothing running") {
+    const TempDir dir;
+    const std::string file = dir / "process";
+    CHECK_THROWS_AS(cli::password_from_command("sleep 600 & echo $! >" + file + "; wait", "it",
+                                               std::chrono::milliseconds(500)),
+                    base::Error);
+    const std::string process = test::read_file(file);
+    const fs::path state = "/proc/" + process.substr(0, process.find('\n')) + "/stat";
+    const auto is_running = [&] { // and not only waited for by nobody
+        std::string line;
+        return static_cast<bool>(std::getline(std::ifstream(state), line)) && line.find(") Z ") == line.npos;
+    };
+    for (int look = 0; look < 500 && is_running(); ++look)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK_FALSE(is_running());
 }
