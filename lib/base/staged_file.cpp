@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/file_system.hpp"
+#include "base/staging_directory.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,12 +14,6 @@ namespace {
 
 constexpr std::size_t k_buffer_bytes = 65536;
 constexpr std::size_t k_random_digits = 16;
-
-/// `.NAME.RRRRRRRRRRRRRRRR.tmp`: two processes may stage the same name, and what other programs leave looks
-/// different.
-std::string temporary_name(const std::string& name) {
-    return fmt::format(".{}.{:016x}.tmp", name, random_64_bits());
-}
 
 bool is_temporary_name(std::string_view name) {
     constexpr std::string_view k_suffix = ".tmp";
@@ -33,9 +28,17 @@ bool is_temporary_name(std::string_view name) {
 
 } // namespace
 
-StagedFile::StagedFile(int dir_fd, const std::string& name, mode_t mode)
+std::string temporary_name(const std::string& name) {
+    return fmt::format(".{}.{:016x}.tmp", name, random_64_bits());
+}
+
+StagedFile::StagedFile(int dir_fd, const std::string& name, mode_t mode, Guard guard)
     : m_dir_fd(dir_fd),
       m_temporary(temporary_name(name)) {
+    if (guard == Guard::staging_directory) {
+        m_fd = open_at(m_dir_fd, m_temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+        return;
+    }
     // Until the lock is held, a cleaner may take the new name for abandoned: then it is made again.
     for (;;) {
         m_fd = open_at(m_dir_fd, m_temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
@@ -117,7 +120,13 @@ std::size_t clear_abandoned(int dir_fd, std::string_view path_for_errors) {
         if (!is_temporary_name(name))
             return true;
         const std::optional<Fd> fd = try_open_at(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-        if (!fd || !lock_exclusively(fd->get(), LockWait::no, name))
+        if (!fd)
+            return true;
+        if (status_of(fd->get(), name).type == FileType::directory) {
+            cleared += clear_abandoned_staging(dir_fd, name, fd->get()) ? 1 : 0;
+            return true;
+        }
+        if (!lock_exclusively(fd->get(), LockWait::no, name))
             return true;
         const std::optional<FileStatus> named = status_at(dir_fd, name);
         if (named && named->is_same_file(status_of(fd->get(), name)) && unlink_at(dir_fd, name))

@@ -13,14 +13,19 @@ namespace nodespool::base {
 
 enum class Replace { no, yes };
 
+/// What shows that a temporary is being written, so that nobody clears it away.
+enum class Guard {
+    own_lock,         ///< on the file itself
+    staging_directory ///< it lies in a StagingDirectory
+};
+
 /// A file under a temporary name. After sync() and rename_to(), and once the target directory is synced, it
 /// is durable under its name; a crash before the rename leaves only the temporary, which whoever owns that
 /// directory clears away. Destroyed without rename_to(), it removes the temporary.
 class StagedFile {
   public:
-    /// Creates `.NAME.RANDOM.tmp` in @p dir_fd and holds a lock on it. @p dir_fd must stay open as long as
-    /// this object.
-    StagedFile(int dir_fd, const std::string& name, mode_t mode);
+    /// Creates `.NAME.RANDOM.tmp` in @p dir_fd, which must stay open as long as this object.
+    StagedFile(int dir_fd, const std::string& name, mode_t mode, Guard guard = Guard::own_lock);
     StagedFile(StagedFile&& other) noexcept;
     StagedFile& operator=(StagedFile&&) = delete;
     StagedFile(const StagedFile&) = delete;
@@ -58,7 +63,12 @@ class StagedFile {
 /// false (Replace::no) where the name is taken.
 bool publish(int dir_fd, const std::string& name, std::string_view content, mode_t mode, Replace replace);
 
-/// Removes those of these temporaries in the directory that no living process is writing. @return how many
+/// `.NAME.RRRRRRRRRRRRRRRR.tmp`: two processes may stage the same name, and what other programs leave looks
+/// different.
+std::string temporary_name(const std::string& name);
+
+/// Removes those of these temporaries and staging directories in the directory that no living process is
+/// writing. @return how many
 std::size_t clear_abandoned(int dir_fd, std::string_view path_for_errors);
 
 } // namespace nodespool::base

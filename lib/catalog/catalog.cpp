@@ -91,6 +91,13 @@ void Catalog::clear_abandoned() const {
     base::clear_abandoned(m_temporaries.get(), m_path + "/.tmp");
 }
 
+int Catalog::staging_fd() const {
+    const std::scoped_lock lock(m_mutex);
+    if (!m_staging)
+        m_staging = std::make_unique<base::StagingDirectory>(m_temporaries.get());
+    return m_staging->fd();
+}
+
 bool Catalog::is_durable(const std::string& directory, const DurableDirectory& as_it_is) const {
     const std::scoped_lock lock(m_mutex);
     const auto known = m_durable.find(directory);
@@ -114,7 +121,7 @@ void LinkBatch::replace(const Link& link) {
     if (there && there->type == base::FileType::directory) // empty by now, or the rename below will refuse it
         base::remove_directory_at(m_catalog->m_dir.get(), link.path);
     make_directory_of(link.path);
-    base::StagedFile staged(m_catalog->m_temporaries.get(), "link", k_file_mode);
+    base::StagedFile staged(m_catalog->staging_fd(), "link", k_file_mode, base::Guard::staging_directory);
     staged.append(format_link(link));
     staged.start_writing();
     m_moves.erase(link.path);

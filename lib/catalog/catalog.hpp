@@ -3,6 +3,7 @@
 
 #include "base/fd.hpp"
 #include "base/staged_file.hpp"
+#include "base/staging_directory.hpp"
 #include "base/timestamp.hpp"
 #include "catalog/deleted.hpp"
 #include "catalog/link.hpp"
@@ -10,6 +11,7 @@
 #include <sys/types.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -55,13 +57,16 @@ class Catalog {
         base::Timestamp btime;
         bool operator==(const DurableDirectory&) const = default;
     };
+    /// Where this process writes its link files before they get their names; made when first needed.
+    [[nodiscard]] int staging_fd() const;
     [[nodiscard]] bool is_durable(const std::string& directory, const DurableDirectory& as_it_is) const;
 
     std::string m_path;
     base::Fd m_dir;
-    base::Fd m_temporaries;
+    base::Fd m_temporaries; ///< of all processes
     base::Fd m_locks;
     mutable std::mutex m_mutex;
+    mutable std::unique_ptr<base::StagingDirectory> m_staging;
     mutable std::map<std::string, DurableDirectory> m_durable; ///< by path below `.links/`
 };
 

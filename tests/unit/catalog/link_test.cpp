@@ -126,10 +126,10 @@ TEST_CASE("two batches over the same links wait for each other") {
 TEST_CASE("a link is the old or the new one after a crash at any call") {
     for (int point = 1;; ++point) {
         const TempDir dir;
+        put(Catalog(dir.path()), link_of("a", 1));
+        const bool ended = test::run_dying_at(point, [&] { put(Catalog(dir.path()), link_of("a", 2)); }) ==
+                           test::Ended::normally;
         const Catalog catalog(dir.path());
-        put(catalog, link_of("a", 1));
-        const bool ended =
-            test::run_dying_at(point, [&] { put(catalog, link_of("a", 2)); }) == test::Ended::normally;
         const std::uint64_t size = catalog.read("a")->size_bytes;
         CHECK((ended ? size == 2 : size == 1 || size == 2));
         catalog.clear_abandoned();
