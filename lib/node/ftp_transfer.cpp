@@ -57,7 +57,9 @@ FtpUpload::FtpUpload(SizedSource& source, std::unique_ptr<Stream> data, FtpBuffe
       m_space(buffer.space()) {}
 
 void FtpUpload::read_first() {
-    read_next();
+    m_awaits_consent = m_source.size_bytes() > m_space.size();
+    if (!m_awaits_consent)
+        read_next();
 }
 
 void FtpUpload::read_next() {
@@ -81,6 +83,8 @@ bool FtpUpload::send_what_goes() {
         }
         if (m_at_end)
             break;
+        if (m_awaits_consent && !m_was_begun)
+            return false;
         read_next();
     }
     if (m_data->is_secure()) {
@@ -123,6 +127,10 @@ void FtpUpload::take_what_came(FtpControl& control) {
 void FtpUpload::wait(FtpControl& control, const Patience& patience, base::MonotonicTime connects_at_latest) {
     if (!m_has_looked) {
         take_what_came(control);
+        return;
+    }
+    if (m_awaits_consent && !m_was_begun) {
+        take(control.reply());
         return;
     }
     const base::MonotonicTime stall = patience.stalls_at();

@@ -29,13 +29,15 @@ class FtpBuffer {
     std::unique_ptr<char[]> m_bytes;
 };
 
-/// Sends one source. STOR goes out with the beginning of the data connection, and data as soon as that
-/// stands: nothing waits for the server's consent. Where it refuses, the source is rewound by the caller.
+/// Sends one source. STOR goes out with the beginning of the data connection. What fits into one block
+/// follows as soon as that stands, without waiting for the server's consent; where it refuses, the caller
+/// rewinds the source. Of a larger one nothing is read before the consent: that round trip does not show, and
+/// not every source can go back.
 class FtpUpload {
   public:
     FtpUpload(SizedSource& source, std::unique_ptr<Stream> data, FtpBuffer& buffer);
 
-    /// Reads the first block. What the source throws comes out, here and from run().
+    /// Reads what is sent without consent. What the source throws comes out, here and from run().
     void read_first();
     /// After STOR was sent.
     /// @param connects_at_latest  for the data connection
@@ -58,6 +60,7 @@ class FtpUpload {
     bool m_at_end = false;
     bool m_is_connected = false;
     bool m_was_begun = false;
+    bool m_awaits_consent = false;
     bool m_was_sent = false;
     bool m_has_looked = false; ///< at the control connection
     std::optional<FtpReply> m_last;
