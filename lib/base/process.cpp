@@ -10,11 +10,6 @@
 #include <cerrno>
 #include <csignal>
 
-#ifdef __aarch64__
-#include <asm/hwcap.h>
-#include <sys/auxv.h>
-#endif
-
 namespace nodespool::base {
 
 namespace {
@@ -63,16 +58,6 @@ std::string executable_path() {
         throw_errno("read the link /proc/self/exe");
     path.resize(static_cast<std::size_t>(length));
     return path;
-}
-
-bool has_aes_instructions() {
-#if defined(__x86_64__) || defined(__i386__)
-    return __builtin_cpu_supports("aes") != 0;
-#elif defined(__aarch64__)
-    return (::getauxval(AT_HWCAP) & HWCAP_AES) != 0;
-#else
-    return false;
-#endif
 }
 
 bool become_program(const std::string& path, const std::vector<std::string>& arguments) {

@@ -20,9 +20,6 @@ bool is_terminal(int fd);
 /// Absolute path of the running executable.
 std::string executable_path();
 
-/// Has the processor instructions for AES, so that it is the fastest cipher here?
-bool has_aes_instructions();
-
 /// execv(2): @p arguments[0] is the name the program sees. Returns false where there is no such executable
 /// file.
 bool become_program(const std::string& path, const std::vector<std::string>& arguments);

@@ -2,7 +2,6 @@
 #include "node/sftp_connection.hpp"
 
 #include "base/path_name.hpp"
-#include "base/process.hpp"
 #include "node/ssh_command.hpp"
 
 #include <algorithm>
@@ -89,8 +88,7 @@ void SftpConnection::connect() {
 void SftpConnection::start() {
     if (!m_config.password.empty())
         m_askpass.emplace(m_config.password);
-    const PreferAes prefer_aes = base::has_aes_instructions() ? PreferAes::yes : PreferAes::no;
-    m_ssh.emplace(ssh_arguments(m_config, m_url, prefer_aes),
+    m_ssh.emplace(ssh_arguments(m_config, m_url),
                   ssh_variables(m_askpass ? m_askpass->path() : std::string()));
     ++m_number;
     m_waited = {};

@@ -60,13 +60,11 @@ bool is_noise(std::string_view line) {
 
 } // namespace
 
-std::vector<std::string> ssh_arguments(const NodeConfig& config, const NodeUrl& url, PreferAes prefer_aes) {
+std::vector<std::string> ssh_arguments(const NodeConfig& config, const NodeUrl& url) {
     std::vector<std::string> arguments = {"ssh", "-T", "-a", "-x"};
     if (!config.ssh_config_file.empty()) {
         arguments.emplace_back("-F");
         arguments.push_back(config.ssh_config_file);
-    } else if (prefer_aes == PreferAes::yes) {
-        add_option(arguments, "Ciphers=^aes128-gcm@openssh.com,aes256-gcm@openssh.com");
     }
     for (const char* option :
          {"StrictHostKeyChecking=yes", "ClearAllForwardings=yes", "ControlMaster=no", "ControlPath=none",

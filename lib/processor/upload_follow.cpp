@@ -14,7 +14,7 @@ namespace nodespool::processor {
 namespace {
 
 /// So long may it go unseen that the file space is gone.
-constexpr std::chrono::seconds k_longest_wait{60};
+constexpr std::chrono::seconds k_longest_wait{10};
 /// Directories that cannot be watched are looked at so often.
 constexpr std::chrono::seconds k_rescan{60};
 constexpr std::chrono::seconds k_first_retry{1};

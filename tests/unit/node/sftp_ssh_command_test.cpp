@@ -11,14 +11,13 @@ namespace {
 
 struct Called {
     NodeConfig config;
-    PreferAes prefer_aes = PreferAes::no;
 
     explicit Called(const std::string& url) {
         config.name = "n1";
         parse_node_url(url, config);
     }
     [[nodiscard]] std::vector<std::string> arguments() const {
-        return ssh_arguments(config, split_node_url(config.url, config.name), prefer_aes);
+        return ssh_arguments(config, split_node_url(config.url, config.name));
     }
     [[nodiscard]] bool has(const std::string& argument) const {
         const std::vector<std::string> all = arguments();
@@ -54,7 +53,6 @@ TEST_CASE("what the node's section says is said to ssh") {
     Called called("sftp://ali:secret@example.org:2222/dir");
     called.config.identity_file = "/etc/a key%h";
     called.config.known_hosts_file = "/etc/known \"hosts\"";
-    called.prefer_aes = PreferAes::yes;
     const std::vector<std::string> arguments = called.arguments();
     const auto follows = [&](const std::string& option, const std::string& value) {
         const auto found = std::find(arguments.begin(), arguments.end(), option);
@@ -68,12 +66,21 @@ TEST_CASE("what the node's section says is said to ssh") {
     CHECK(called.has("GlobalKnownHostsFile=none"));
     CHECK(called.has("NumberOfPasswordPrompts=1"));
     CHECK(called.count("BatchMode=yes") == 0);
-    CHECK(called.count("Ciphers=^aes128-gcm@openssh.com") == 1);
     for (const std::string& argument : arguments)
         CHECK(argument.find("secret") == std::string::npos);
     called.config.ssh_config_file = "/etc/nodespool/ssh";
-    CHECK(called.has("-F"));
-    CHECK(called.count("Ciphers") == 0);
+    CHECK(called.arguments().at(4) == "-F");
+    CHECK(called.arguments().at(5) == "/etc/nodespool/ssh");
+}
+
+TEST_CASE("ciphers are the affair of ssh's configuration, which an option would override") {
+    Called called("sftp://ali:secret@example.org:2222/dir");
+    for (const std::string file : {"", "/etc/nodespool/ssh"}) {
+        called.config.ssh_config_file = file;
+        for (const std::string option : {"Ciphers", "ciphers", "-c", "-oCiphers"})
+            CHECK(called.count(option) == 0);
+        CHECK(called.count("-F") == (file.empty() ? 0 : 1));
+    }
 }
 
 TEST_CASE("askpass is in the environment only where there is a password") {
