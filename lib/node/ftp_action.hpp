@@ -5,6 +5,7 @@
 #include "node/ftp_connection.hpp"
 #include "node/session.hpp"
 
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,5 +37,16 @@ struct FtpAction {
         return std::move(result.replies);
     }
 };
+
+/// What @p call throws; nullptr: nothing.
+template <typename Call>
+std::exception_ptr error_of(Call&& call) {
+    try {
+        call();
+    } catch (...) {
+        return std::current_exception();
+    }
+    return nullptr;
+}
 
 } // namespace nodespool::node

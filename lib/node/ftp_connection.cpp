@@ -2,6 +2,7 @@
 #include "node/ftp_connection.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace nodespool::node {
 
@@ -57,6 +58,20 @@ void FtpConnection::drop() {
     m_is_away = false;
 }
 
+void FtpConnection::note_use() {
+    m_was_idle = true;
+    if (m_control && m_control->pace() == FtpControl::Pace::one_by_one)
+        m_memory->note_use_of_one_at_a_time();
+}
+
+bool FtpConnection::may_have_dropped_commands(const FtpLost& lost) {
+    const bool is_mute = lost.why == FtpLost::Why::stalled || lost.why == FtpLost::Why::closed;
+    if (!is_mute || !m_control || !m_control->were_together())
+        return false;
+    m_memory->note_dropped_commands();
+    return true;
+}
+
 void FtpConnection::log_in() {
     drop();
     FtpTrouble trouble;
@@ -83,6 +98,7 @@ FtpControl& FtpConnection::ready() {
                         !(m_tls && m_tls->has_outlived_session()) && !(m_is_away && m_home.empty());
     if (!is_fit)
         log_in();
+    m_control->set_pace(pace());
     if (m_is_away)
         go_home();
     return *m_control;
@@ -98,7 +114,7 @@ void FtpConnection::go_home() {
 }
 
 FtpResult FtpConnection::attempt(const std::function<FtpResult()>& exchange) {
-    for (bool is_repeated = false;; is_repeated = true) {
+    for (bool is_repeated = false;;) {
         bool may_be_stale = false;
         m_moved_payload = false;
         try {
@@ -111,8 +127,12 @@ FtpResult FtpConnection::attempt(const std::function<FtpResult()>& exchange) {
         } catch (const FtpNoLogin& refused) {
             return {refused.trouble, {}};
         } catch (const FtpLost& lost) {
+            const bool were_dropped = may_have_dropped_commands(lost);
             drop();
-            if (lost.why != FtpLost::Why::closed || !may_be_stale || m_moved_payload || is_repeated)
+            if (lost.why == FtpLost::Why::no_data && !m_moved_payload && falls_back_to_pasv())
+                continue;
+            const bool may_repeat = were_dropped || (lost.why == FtpLost::Why::closed && may_be_stale);
+            if (!may_repeat || m_moved_payload || std::exchange(is_repeated, true))
                 return {trouble_of_loss(lost), {}};
         } catch (const FtpRefused& refused) {
             note_use();
@@ -144,29 +164,51 @@ FtpResult FtpConnection::send(const std::vector<std::string>& commands) {
 }
 
 void FtpConnection::ask_for_data_port() {
-    m_control->queue(m_memory->lacks_epsv() ? "PASV" : "EPSV");
+    m_asked_epsv = !m_memory->lacks_epsv();
+    m_control->queue(m_asked_epsv ? "EPSV" : "PASV");
+}
+
+bool FtpConnection::turns_to_other_command() {
+    if (!m_asked_epsv) {
+        m_memory->note_lack_of_pasv();
+        return true;
+    }
+    m_has_epsv_port = true;
+    return falls_back_to_pasv();
+}
+
+bool FtpConnection::falls_back_to_pasv() {
+    if (!m_has_epsv_port || m_memory->lacks_pasv())
+        return false;
+    m_memory->note_lack_of_epsv();
+    return true;
 }
 
 std::unique_ptr<Stream> FtpConnection::open_data() {
-    FtpReply reply = m_control->final_reply();
-    if (is_refusal_of_command(reply.code) && !m_memory->lacks_epsv()) {
-        m_memory->note_lack_of_epsv();
-        m_control->queue("PASV");
+    for (;;) {
+        const FtpReply reply = m_control->final_reply();
+        if (!is_refusal_of_command(reply.code) || !turns_to_other_command()) {
+            const std::optional<std::uint16_t> port = port_from(reply);
+            if (!port && reply.is_failure())
+                throw FtpRefused{reply};
+            if (!port)
+                throw FtpLost{FtpLost::Why::garbled, "found '" + reply.text + "', expected a port for data"};
+            m_has_epsv_port = m_asked_epsv;
+            // Where PASV names another host, it is not believed: data goes where the commands go.
+            auto data = std::make_unique<Stream>(m_control->server().with_port(*port));
+            const int error = data->socket().error_at_once();
+            if (error == 0) {
+                if (m_protects_data)
+                    data->secure(m_tls->data_side());
+                return data;
+            }
+            if (!falls_back_to_pasv())
+                throw FtpRefused{
+                    {k_no_data_connection, "425 no data connection: " + base::text_of_errno(error)}};
+        }
+        ask_for_data_port();
         m_control->flush();
-        reply = m_control->final_reply();
     }
-    const std::optional<std::uint16_t> port = port_from(reply);
-    if (!port && reply.is_failure())
-        throw FtpRefused{reply};
-    if (!port)
-        throw FtpLost{FtpLost::Why::garbled, "found '" + reply.text + "', expected a port for data"};
-    // Where PASV names another host, it is not believed: data goes where the commands go.
-    auto data = std::make_unique<Stream>(m_control->server().with_port(*port));
-    if (const int error = data->socket().error_at_once(); error != 0)
-        throw FtpRefused{{425, "425 no data connection: " + base::text_of_errno(error)}};
-    if (m_protects_data)
-        data->secure(m_tls->data_side());
-    return data;
 }
 
 base::MonotonicTime FtpConnection::data_connects_at_latest() const {
@@ -187,14 +229,17 @@ FtpReply FtpConnection::receive_all(const std::string& command, Sink& sink) {
         Sink& m_sink;
         bool& m_moved;
     };
-    ask_for_data_port();
-    m_control->flush();
-    std::unique_ptr<Stream> data = open_data();
-    m_control->queue(command);
-    m_control->flush();
     NotingSink noting(sink, m_moved_payload);
-    FtpDownloadEnd end =
-        receive_data(*m_control, std::move(data), noting, m_buffer, m_patience, data_connects_at_latest());
+    FtpDownloadEnd end;
+    do {
+        ask_for_data_port();
+        m_control->flush();
+        std::unique_ptr<Stream> data = open_data();
+        m_control->queue(command);
+        m_control->flush();
+        end = receive_data(*m_control, std::move(data), noting, m_buffer, m_patience,
+                           data_connects_at_latest());
+    } while (end.reply.code == k_no_data_connection && !end.was_connected && falls_back_to_pasv());
     if (!end.reply.is_success()) {
         end.reply.text += end.data_trouble.empty() ? "" : " (" + end.data_trouble + ')';
         throw FtpRefused{end.reply};

@@ -53,18 +53,25 @@ class FtpConnection {
     FtpControl& control() { return *m_control; }
     /// Is there one that can go on with a stream, without ready()?
     [[nodiscard]] bool can_go_on() const {
-        return m_control && !m_is_away && !(m_tls && m_tls->has_outlived_session());
+        return m_control && !m_is_away && !(m_tls && m_tls->has_outlived_session()) &&
+               m_control->pace() == pace();
     }
     /// Has it served an exchange, so that the server may have closed it since?
     [[nodiscard]] bool was_idle() const { return m_was_idle; }
     /// An exchange went through.
-    void note_use() { m_was_idle = true; }
+    void note_use();
     void drop();
+    /// After a loss, and before drop(): may the server have dropped commands because they came together? Then
+    /// they go out one by one from now on.
+    bool may_have_dropped_commands(const FtpLost& lost);
 
     /// Queues the question for a data port; open_data() takes the answer, and begins to connect to it.
     void ask_for_data_port();
     /// @throws FtpRefused
     std::unique_ptr<Stream> open_data();
+    /// The data connection to what open_data() gave did not come about. true: the port was told by EPSV, and
+    /// from now on PASV is asked for one.
+    bool falls_back_to_pasv();
     /// What a data connection may wait for until it stands.
     [[nodiscard]] base::MonotonicTime data_connects_at_latest() const;
 
@@ -76,6 +83,10 @@ class FtpConnection {
 
   private:
     FtpResult attempt(const std::function<FtpResult()>& exchange);
+    [[nodiscard]] FtpControl::Pace pace() const {
+        return m_memory->takes_one_at_a_time() ? FtpControl::Pace::one_by_one : FtpControl::Pace::together;
+    }
+    bool turns_to_other_command();
     void log_in();
     void learn_home();
     void go_home();
@@ -91,6 +102,8 @@ class FtpConnection {
     FtpBuffer m_buffer;
     bool m_was_idle = false;
     bool m_protects_data = false;
+    bool m_asked_epsv = false;    ///< and not PASV
+    bool m_has_epsv_port = false; ///< the last data connection
     bool m_moved_payload = false; ///< in the exchange that is under way
     bool m_is_away = false;       ///< in another directory than that of the login
     std::string m_home;           ///< the login directory as PWD tells it; empty: not asked yet

@@ -20,8 +20,24 @@ void FtpControl::queue(std::string_view command) {
     // A name with a line end would be a second command.
     base::ensure(command.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos,
                  "an FTP command is one line");
-    m_output.append(command).append("\r\n");
+    std::string line = std::string(command) + "\r\n";
+    if (m_pace == Pace::one_by_one)
+        m_held.push_back(std::move(line));
+    else
+        m_output += line;
     ++m_owed;
+}
+
+void FtpControl::release_held() {
+    if (m_held.empty() || under_way() > 0)
+        return;
+    m_output += m_held.front();
+    m_held.pop_front();
+}
+
+void FtpControl::send_held() {
+    if (!m_held.empty() && under_way() == 0)
+        flush();
 }
 
 base::MonotonicTime FtpControl::deadline() const {
@@ -43,6 +59,8 @@ void FtpControl::lose(const base::IoResult& result) const {
 }
 
 void FtpControl::flush() {
+    release_held();
+    m_were_together = m_were_together || under_way() > 1;
     std::size_t sent = 0;
     while (sent < m_output.size()) {
         const base::IoResult result = m_stream.send({m_output.data() + sent, m_output.size() - sent});
@@ -117,14 +135,15 @@ std::optional<FtpReply> FtpControl::take_reply() {
         if (m_owed == 0)
             throw FtpLost{FtpLost::Why::garbled,
                           "the server sent a reply that nobody asked for: " + reply->text};
-        if (!reply->is_preliminary())
-            --m_owed;
+        if (!reply->is_preliminary() && --m_owed == 0)
+            m_were_together = false;
         return reply;
     }
     return std::nullopt;
 }
 
 FtpReply FtpControl::reply() {
+    send_held();
     if (std::optional<FtpReply> reply = take_reply())
         return std::move(*reply);
     base::MonotonicTime limit = deadline();
@@ -142,6 +161,7 @@ FtpReply FtpControl::reply() {
 }
 
 std::optional<FtpReply> FtpControl::reply_if_there() {
+    send_held();
     std::optional<FtpReply> reply = take_reply();
     while (!reply && receive(false))
         reply = take_reply();

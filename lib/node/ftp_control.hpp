@@ -6,6 +6,7 @@
 #include "node/stream.hpp"
 
 #include <array>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,7 +41,15 @@ class FtpControl {
     /// While connecting and logging in: replies come before @p limit, or FtpLost is thrown.
     void limit_to(std::optional<base::MonotonicTime> limit) { m_limit = limit; }
 
-    /// Nothing is sent before flush().
+    /// How commands go out that were queued together: in one packet, or each after the reply to the last one.
+    enum class Pace { together, one_by_one };
+    /// Only while no reply is owed.
+    void set_pace(Pace pace) { m_pace = pace; }
+    [[nodiscard]] Pace pace() const { return m_pace; }
+    /// Is a reply owed to commands of which several were on their way at once?
+    [[nodiscard]] bool were_together() const { return m_were_together; }
+
+    /// Nothing is sent before flush(), and one by one, before the reply to the last one was taken.
     /// @throws base::Error bug where the command holds a line end or a NUL
     void queue(std::string_view command);
     void flush();
@@ -64,6 +73,10 @@ class FtpControl {
     bool receive(bool patiently);
     std::optional<FtpReply> take_reply();
     void take_input_while_sending();
+    void release_held();
+    void send_held();
+    /// Commands that went out, and were not answered.
+    [[nodiscard]] std::size_t under_way() const { return m_owed - m_held.size(); }
     [[nodiscard]] base::MonotonicTime deadline() const;
     [[noreturn]] void give_up() const;
     [[noreturn]] void lose(const base::IoResult& result) const;
@@ -72,8 +85,11 @@ class FtpControl {
     base::NetAddress m_server;
     Stream m_stream;
     std::optional<base::MonotonicTime> m_limit;
+    Pace m_pace = Pace::together;
+    bool m_were_together = false;
     std::string m_output;
-    unsigned m_owed = 1; ///< the greeting
+    std::deque<std::string> m_held; ///< until those before them are answered
+    unsigned m_owed = 1;            ///< the greeting
     std::array<char, 4096> m_input{};
     std::size_t m_begin = 0;
     std::size_t m_end = 0;

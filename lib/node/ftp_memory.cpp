@@ -12,6 +12,10 @@ constexpr unsigned k_trial_files = 4;
 // Failures of no certain cause, without as many successes between, that end the sending ahead.
 constexpr unsigned k_most_doubts = 2;
 constexpr unsigned k_successes_to_forgive = 1000;
+// Exchanges with one command at a time, until commands are sent together again, and how many times as many
+// when that fails again: each trial may cost a stall.
+constexpr std::uint64_t k_first_one_at_a_time = 1000;
+constexpr std::uint64_t k_longer_one_at_a_time = 10;
 // Directories that turn out to be there, until they are no longer expected to be missing.
 constexpr unsigned k_expected_missing = 8;
 // More directories than nodespool makes on a node.
@@ -36,7 +40,38 @@ bool FtpMemory::lacks_epsv() const {
 
 void FtpMemory::note_lack_of_epsv() {
     const std::scoped_lock lock(m_mutex);
-    m_lacks_epsv = true;
+    m_lacks_epsv = !m_lacks_pasv;
+}
+
+bool FtpMemory::lacks_pasv() const {
+    const std::scoped_lock lock(m_mutex);
+    return m_lacks_pasv;
+}
+
+void FtpMemory::note_lack_of_pasv() {
+    const std::scoped_lock lock(m_mutex);
+    m_lacks_pasv = true;
+    m_lacks_epsv = false;
+}
+
+bool FtpMemory::takes_one_at_a_time() const {
+    const std::scoped_lock lock(m_mutex);
+    return m_one_at_a_time_left > 0;
+}
+
+void FtpMemory::note_dropped_commands() {
+    const std::scoped_lock lock(m_mutex);
+    if (m_one_at_a_time_left > 0)
+        return; // another session found out, too
+    m_one_at_a_time_last =
+        m_one_at_a_time_last == 0 ? k_first_one_at_a_time : m_one_at_a_time_last * k_longer_one_at_a_time;
+    m_one_at_a_time_left = m_one_at_a_time_last;
+}
+
+void FtpMemory::note_use_of_one_at_a_time() {
+    const std::scoped_lock lock(m_mutex);
+    if (m_one_at_a_time_left > 0)
+        --m_one_at_a_time_left;
 }
 
 bool FtpMemory::may_send_ahead(const void* session) {

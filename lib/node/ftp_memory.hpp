@@ -1,6 +1,7 @@
 // What the sessions of one process have learned about an FTP server.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,9 +17,20 @@ class FtpMemory {
     /// @param key  tells the node from others: its name, and where it is
     static std::shared_ptr<FtpMemory> of(const std::string& key);
 
-    // --- EPSV (RFC 2428), or the older PASV where the server does not know that
+    // --- EPSV (RFC 2428), or the older PASV where the server does not know that, or where what stands
+    // between lets nothing through to its ports. A node that turns out to lack both is asked with EPSV, which
+    // alone knows of IPv6.
     [[nodiscard]] bool lacks_epsv() const;
+    [[nodiscard]] bool lacks_pasv() const;
     void note_lack_of_epsv();
+    void note_lack_of_pasv();
+
+    // --- Commands that are sent together. A server that drops some of them gets one at a time, and another
+    // trial long after: it may have been the network.
+    [[nodiscard]] bool takes_one_at_a_time() const;
+    void note_dropped_commands();
+    /// An exchange went through with one command at a time.
+    void note_use_of_one_at_a_time();
 
     // --- Commands sent ahead, while an upload is still under way. Many servers read them when it is done;
     // some take what comes meanwhile for an order to abort, or answer it at once. Only a trial tells, with
@@ -48,6 +60,9 @@ class FtpMemory {
 
     mutable std::mutex m_mutex;
     bool m_lacks_epsv = false;
+    bool m_lacks_pasv = false;
+    std::uint64_t m_one_at_a_time_left = 0; ///< exchanges until commands are sent together again
+    std::uint64_t m_one_at_a_time_last = 0; ///< how many there were the last time
     Trial m_trial = Trial::untried;
     const void* m_tried_by = nullptr;
     unsigned m_successes = 0;

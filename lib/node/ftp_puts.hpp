@@ -3,6 +3,7 @@
 
 #include "node/ftp_connection.hpp"
 #include "node/ftp_files.hpp"
+#include "node/ftp_place.hpp"
 #include "node/ftp_transfer.hpp"
 #include "node/session.hpp"
 #include "node/sized_source.hpp"
@@ -11,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace nodespool::node {
 
@@ -25,6 +25,8 @@ namespace nodespool::node {
 /// follow STOR at once, which leaves 2 RTT. Replies come in order, so a SIZE that answers before the file is
 /// acknowledged, or anything else out of order, ends the connection: no file is verified by the wrong reply.
 /// What was on its way then goes over a new connection, and without commands ahead.
+/// Where the server drops what comes together (FtpMemory::takes_one_at_a_time()), each command waits for the
+/// reply to the last one: one RTT more, and one for each DELE and MKD.
 class FtpPuts {
   public:
     FtpPuts(FtpFiles& files, FtpConnection& connection);
@@ -60,21 +62,21 @@ class FtpPuts {
     bool accept(Request* request);
     void step();
     void ask_for_place(const Put& put);
-    std::unique_ptr<Stream> take_place(const Put& put);
-    void take_unused_place(const Put& put);
     void settle_acknowledged();
     void upload(Put& put);
     [[nodiscard]] bool follow_with_next(Put& put);
-    void note_parents(const Put& put);
     void take_end(Put& put, FtpUploadEnd end);
+
+    // --- ftp_puts_recovery.cpp
     void take_refusal(Put& put, const FtpUploadEnd& end);
     void take_replies_ahead();
-
+    void note_parents(const Put& put);
     void break_off();
     void on_lost(const FtpLost& lost);
     bool may_ask_size_again(const Put& put, const FtpLost& lost);
     bool may_store_again(const Put& put, const FtpLost& lost, bool was_begun);
     void repeat_or_end(Put& put, const FtpLost& lost, bool may_repeat);
+
     void end(Put& put, std::exception_ptr error);
     void end_first(std::exception_ptr error);
     /// The one whose turn it is: the acknowledged one, where there is one.
@@ -84,14 +86,12 @@ class FtpPuts {
 
     FtpFiles& m_files;
     FtpConnection& m_connection;
+    FtpPlace m_place; ///< for the first one waiting
     Feed* m_feed = nullptr;
     Request* m_unused = nullptr;       ///< from the feed, and not taken yet
     std::deque<Put> m_waiting;         ///< the first one is next, or being sent
     std::optional<Put> m_acknowledged; ///< its size is still to be proved
     bool m_asked_size = false;         ///< of it
-    bool m_asked_port = false;         ///< for the first one waiting
-    bool m_asked_deletion = false;     ///< of what an attempt before left of it, before that
-    std::vector<std::string> m_making; ///< directories asked to be made for it, before the port
     bool m_sent_store = false;         ///< of the first one waiting
     bool m_was_begun = false;          ///< that, by the server's word
 };

@@ -11,16 +11,6 @@ namespace {
 
 constexpr std::size_t k_window = 32;
 
-template <typename Call>
-std::exception_ptr error_of(Call&& call) {
-    try {
-        call();
-    } catch (...) {
-        return std::current_exception();
-    }
-    return nullptr;
-}
-
 } // namespace
 
 FtpRemovals::FtpRemovals(FtpFiles& files, FtpConnection& connection)
@@ -127,12 +117,13 @@ void FtpRemovals::look_at_refused() {
 
 void FtpRemovals::on_lost(const FtpLost& lost) {
     const bool was_idle = m_connection.was_idle();
+    const bool were_dropped = m_connection.may_have_dropped_commands(lost);
     m_connection.drop();
     if (m_sent.empty())
         return; // those that wait are sent over another
     // What did not answer may be what broke it. The others were only behind it.
     Removing& first = m_sent.front();
-    const bool may_repeat = lost.why == FtpLost::Why::closed && was_idle;
+    const bool may_repeat = were_dropped || (lost.why == FtpLost::Why::closed && was_idle);
     if (!may_repeat || std::exchange(first.was_repeated, true)) {
         const FtpTrouble trouble = m_connection.trouble_of_loss(lost);
         end(first, Removal::removed, error_of([&] { action_of(first).fail(trouble); }));

@@ -12,7 +12,8 @@
 namespace nodespool::node {
 
 /// Many DELE are on their way at once. What the server refuses is looked at afterwards, one after another.
-/// Where the connection breaks, those without a reply go over a new one; the first of them once only.
+/// Where the connection breaks, those without a reply go over a new one; the first of them once only. After
+/// that FtpControl may send them one by one.
 class FtpRemovals {
   public:
     FtpRemovals(FtpFiles& files, FtpConnection& connection);

@@ -16,16 +16,24 @@ constexpr std::size_t k_block_bytes = 256UL * 1024;
 // Then it says why at once; one that only lost the connection waits for it.
 constexpr std::chrono::seconds k_explanation_limit{2};
 
+/// Is it connected? To send nothing tells, and leaves it alone.
+bool stands(Stream& data) {
+    return data.socket().send({}).state == State::moved;
+}
+
 /// Waits until one of both connections is ready; true: the control connection. What came over that one before
 /// has been taken.
-bool wait_for_either(FtpControl& control, base::Awaited data, const Patience& patience,
+bool wait_for_either(FtpControl& control, Stream& stream, base::Awaited data, const Patience& patience,
                      base::MonotonicTime deadline) {
     if (control.has_received())
         return true;
     std::array<base::Awaited, 2> both{data, control.stream().awaited_to_receive()};
-    if (!patience.wait(both, deadline))
+    if (!patience.wait(both, deadline)) {
+        if (!stands(stream))
+            throw FtpLost{FtpLost::Why::no_data, "no data connection in time"};
         throw FtpLost{FtpLost::Why::stalled,
                       "nothing moved for " + std::to_string(patience.stall().count()) + " s"};
+    }
     return both[1].is_ready;
 }
 
@@ -130,13 +138,19 @@ void FtpUpload::wait(FtpControl& control, const Patience& patience, base::Monoto
         return;
     }
     if (m_awaits_consent && !m_was_begun) {
-        take(control.reply());
+        try {
+            take(control.reply());
+        } catch (FtpLost& lost) {
+            if (lost.why == FtpLost::Why::stalled && !stands(*m_data))
+                lost.why = FtpLost::Why::no_data;
+            throw;
+        }
         return;
     }
     const base::MonotonicTime stall = patience.stalls_at();
     const base::MonotonicTime deadline =
         m_is_connected || m_was_begun ? stall : std::min(stall, connects_at_latest);
-    if (wait_for_either(control, m_data->awaited_to_send(), patience, deadline))
+    if (wait_for_either(control, *m_data, m_data->awaited_to_send(), patience, deadline))
         take_what_came(control);
 }
 
@@ -149,12 +163,13 @@ FtpUploadEnd FtpUpload::run(FtpControl& control, const Patience& patience,
         if (!m_last)
             throw FtpLost{FtpLost::Why::no_data, m_trouble};
     }
+    const bool was_connected = m_is_connected || stands(*m_data);
     if (!m_data->is_secure())
         m_data.reset(); // the server sees the end
     while (!m_last)
         take(control.reply());
     m_data.reset();
-    return {std::move(*m_last), m_was_sent, m_trouble};
+    return {std::move(*m_last), m_was_sent, was_connected, m_trouble};
 }
 
 FtpDownloadEnd receive_data(FtpControl& control, std::unique_ptr<Stream> data, Sink& sink, FtpBuffer& buffer,
@@ -186,9 +201,10 @@ FtpDownloadEnd receive_data(FtpControl& control, std::unique_ptr<Stream> data, S
             break;
         const base::MonotonicTime stall = patience.stalls_at();
         const base::MonotonicTime deadline = has_begun ? stall : std::min(stall, connects_at_latest);
-        if (!has_looked || wait_for_either(control, data->awaited_to_receive(), patience, deadline))
+        if (!has_looked || wait_for_either(control, *data, data->awaited_to_receive(), patience, deadline))
             look();
     }
+    end.was_connected = end.is_whole || stands(*data);
     if (end.is_whole)
         static_cast<void>(data->end_sending());
     data.reset(); // servers wait for that before they say that it is done

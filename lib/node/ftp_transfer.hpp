@@ -12,10 +12,14 @@
 
 namespace nodespool::node {
 
+/// The reply of a server to which nobody connected (RFC 959), where it has no other reason.
+constexpr int k_no_data_connection = 425;
+
 /// What came of an upload that the server answered.
 struct FtpUploadEnd {
-    FtpReply reply;           ///< the server's last to it
-    bool was_sent = false;    ///< whole, as far as this side can tell
+    FtpReply reply;        ///< the server's last to it
+    bool was_sent = false; ///< whole, as far as this side can tell
+    bool was_connected = false;
     std::string data_trouble; ///< why not, where the data connection broke
 };
 
@@ -71,6 +75,7 @@ class FtpUpload {
 struct FtpDownloadEnd {
     FtpReply reply;
     bool is_whole = false; ///< the end of the data came as an end
+    bool was_connected = false;
     std::string data_trouble;
 };
 

@@ -27,6 +27,7 @@ def node_section(name: str, server: Server, connections: int) -> str:
         keys["url"] = f"sftp://{server.user}@{server.address}:{server.port}/"
         keys["identity-file"] = str(server.key)
         keys["known-hosts-file"] = str(server.known_hosts)
+        keys["ssh-config-file"] = str(server.ssh_config)
     else:
         keys["url"] = f"ftp://{server.user}:{server.password}@{server.address}:{server.port}/"
     if server.protocol == "ftps":

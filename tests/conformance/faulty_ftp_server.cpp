@@ -67,6 +67,7 @@ struct FaultyFtpServer::State {
     std::map<std::string, std::size_t> used;
     int client = -1;
     int data_listener = -1;
+    std::vector<int> unaccepted; ///< connections that fill a listener, so that it answers no more
     std::uint64_t received_bytes = 0;
     std::string pending; ///< from the client, not answered yet
 
@@ -79,6 +80,7 @@ struct FaultyFtpServer::State {
     bool open_data_port(const std::string& verb);
     bool take_upload();
     bool send_listing(const std::string& text);
+    std::uint16_t filtered_port();
     int accept_on(int fd);
     void drop(int& fd);
 };
@@ -93,6 +95,21 @@ int FaultyFtpServer::State::accept_on(int fd) {
     if (stopping && accepted >= 0)
         ::shutdown(accepted, SHUT_RDWR);
     return accepted;
+}
+
+/// The kernel answers nobody whose connection would not fit into the queue of the listener.
+std::uint16_t FaultyFtpServer::State::filtered_port() {
+    const int fd = listen_on_loopback();
+    ::listen(fd, 0);
+    const std::uint16_t port = port_of(fd);
+    unaccepted.push_back(fd);
+    const sockaddr_in address = loopback(port);
+    for (int i = 0; i < 4; ++i) {
+        const int filler = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        ::connect(filler, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        unaccepted.push_back(filler);
+    }
+    return port;
 }
 
 void FaultyFtpServer::State::drop(int& fd) {
@@ -125,8 +142,11 @@ void FaultyFtpServer::State::serve_client() {
         for (std::size_t end; goes_on && (end = pending.find("\r\n")) != std::string::npos;) {
             const std::string command = pending.substr(0, end);
             pending.erase(0, end + 2);
+            const bool is_followed = !pending.empty();
+            if (script.together != FtpScript::Together::taken)
+                pending.clear();
             commands.push_back(command);
-            goes_on = answer(command);
+            goes_on = answer(command) && !(is_followed && script.together == FtpScript::Together::hung_up);
         }
     }
 }
@@ -164,17 +184,21 @@ bool FaultyFtpServer::State::answer(const std::string& command) {
     }
     if (const auto exact = script.exact_replies.find(command); exact != script.exact_replies.end())
         return say(exact->second);
-    const std::string scripted = verb == "LIST" || verb == "MLSD" || verb == "NLST" ? next_reply(verb) : "";
+    const std::string scripted =
+        verb == "LIST" || verb == "MLSD" || verb == "NLST" || verb == "RETR" ? next_reply(verb) : "";
     if (!scripted.empty() && scripted != k_usual)
         return say(scripted);
     if (verb == "LIST")
         return send_listing(script.listing);
     if (verb == "MLSD" && script.facts)
         return send_listing(*script.facts);
+    if (verb == "RETR" && script.file)
+        return send_listing(*script.file);
     if (verb == "NLST" && script.names)
         return send_listing(*script.names);
     if (verb == "SIZE") {
-        const bool goes_on = reply(verb, "213 " + std::to_string(received_bytes) + "\r\n");
+        const std::uint64_t size = script.file ? script.file->size() : received_bytes;
+        const bool goes_on = reply(verb, "213 " + std::to_string(size) + "\r\n");
         return goes_on && !(script.parting_words && reply("", *script.parting_words));
     }
     static const std::map<std::string, std::string> usual = {
@@ -189,8 +213,11 @@ bool FaultyFtpServer::State::answer(const std::string& command) {
 bool FaultyFtpServer::State::open_data_port(const std::string& verb) {
     drop(data_listener);
     std::uint16_t port = 0;
-    if (script.dead_data_port) {
+    const FtpScript::EpsvPort kind = verb == "EPSV" ? script.epsv_port : FtpScript::EpsvPort::open;
+    if (script.dead_data_port || kind == FtpScript::EpsvPort::closed) {
         port = unused_port();
+    } else if (kind == FtpScript::EpsvPort::filtered) {
+        port = filtered_port();
     } else {
         data_listener = listen_on_loopback();
         port = port_of(data_listener);
@@ -204,6 +231,8 @@ bool FaultyFtpServer::State::open_data_port(const std::string& verb) {
 }
 
 bool FaultyFtpServer::State::take_upload() {
+    if (data_listener < 0)
+        return say("425 nobody came\r\n");
     reply("150", "150 go on\r\n");
     int data = accept_on(data_listener);
     received_bytes = 0;
@@ -225,6 +254,8 @@ bool FaultyFtpServer::State::take_upload() {
 }
 
 bool FaultyFtpServer::State::send_listing(const std::string& text) {
+    if (data_listener < 0)
+        return say("425 nobody came\r\n");
     reply("150", "150 here it comes\r\n");
     int data = accept_on(data_listener);
     for (std::size_t sent = 0; sent < text.size();) {
@@ -248,6 +279,8 @@ FaultyFtpServer::~FaultyFtpServer() {
     stop();
     ::close(m_state->listener);
     m_state->drop(m_state->data_listener);
+    for (const int fd : m_state->unaccepted)
+        ::close(fd);
 }
 
 std::vector<std::string> FaultyFtpServer::stop() {

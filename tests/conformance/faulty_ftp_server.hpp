@@ -26,12 +26,21 @@ struct FtpScript {
     /// What MLSD and NLST send; nullopt: the server does not have the command.
     std::optional<std::string> facts{};
     std::optional<std::string> names{};
+    /// What RETR sends, and SIZE tells the size of; nullopt: it does not have RETR.
+    std::optional<std::string> file{};
     /// Replies to whole commands ("SIZE a b", "CWD dir"), before any to their verbs.
     std::map<std::string, std::string> exact_replies{};
     /// A listing ends by resetting the data connection instead of closing it.
     bool resets_lists = false;
     /// EPSV and PASV name a port where nobody listens.
     bool dead_data_port = false;
+    /// What becomes of a connection to the port that EPSV names, as behind a firewall that knows PASV only.
+    enum class EpsvPort {
+        open,
+        closed,  ///< refused at once
+        filtered ///< nobody answers
+    };
+    EpsvPort epsv_port = EpsvPort::open;
     /// What it makes of commands that come while an upload is under way.
     enum class Haste {
         patient, ///< they wait until it is done
@@ -39,6 +48,13 @@ struct FtpScript {
         answer   ///< they are answered at once, and so out of order
     };
     Haste haste = Haste::patient;
+    /// What it makes of commands that came in one packet with another.
+    enum class Together {
+        taken,
+        dropped, ///< only the first is seen
+        hung_up  ///< and then it closes the connection
+    };
+    Together together = Together::taken;
     /// Said before it hangs up after each acknowledged upload's SIZE, as servers do whose patience with idle
     /// clients is short; nullopt: it does not hang up.
     std::optional<std::string> parting_words{};
