@@ -20,8 +20,7 @@ namespace nodespool::base {
 
 namespace {
 
-constexpr std::uint32_t k_events =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_ONLYDIR;
+constexpr std::uint32_t k_events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_ONLYDIR;
 /// One wait returns after about so many files, so that they are queued before more are taken.
 constexpr std::size_t k_enough_files = 4096;
 
