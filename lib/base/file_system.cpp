@@ -241,6 +241,12 @@ void sync_file(int fd, std::string_view path_for_errors) {
         throw_errno("fsync " + std::string(path_for_errors));
 }
 
+void sync_file_system(int fd, std::string_view path_for_errors) {
+    announce(FsCall::sync, path_for_errors);
+    if (::syncfs(fd) != 0)
+        throw_errno("syncfs " + std::string(path_for_errors));
+}
+
 void sync_directory(int dir_fd, std::string_view path_for_errors) {
     sync_file(dir_fd, path_for_errors);
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nodespool::base {
 
@@ -34,8 +35,6 @@ class StagedFile {
 
     /// Appends; buffered until sync().
     void append(std::string_view bytes);
-    /// Hands everything to the kernel and starts the disk on it, without waiting.
-    void start_writing();
     /// Everything appended so far is on disk after this.
     void sync();
     /// The rename. Only after sync(). @return false (Replace::no) where the name is taken: the temporary
@@ -47,6 +46,7 @@ class StagedFile {
     [[nodiscard]] std::uint64_t size_bytes() const { return m_size_bytes; }
 
   private:
+    friend void sync_together(const std::vector<StagedFile*>& files);
     void flush();
 
     int m_dir_fd;
@@ -57,6 +57,10 @@ class StagedFile {
     bool m_synced = false;
     bool m_renamed = false;
 };
+
+/// sync() of each. Where they are many and little else waits for the disk, by one syncfs(2), which writes
+/// what they share (blocks of inodes, the flush of the disk's cache) once; all on one file system.
+void sync_together(const std::vector<StagedFile*>& files);
 
 /// Write, fsync, rename to @p name, fsync of the directory: when it returns true, the content is durable
 /// there. When it throws or the process dies, the name has its old content or the new one, whole. @return

@@ -123,7 +123,6 @@ void LinkBatch::replace(const Link& link) {
     make_directory_of(link.path);
     base::StagedFile staged(m_catalog->staging_fd(), "link", k_file_mode, base::Guard::staging_directory);
     staged.append(format_link(link));
-    staged.start_writing();
     m_moves.erase(link.path);
     m_staged.erase(link.path);
     m_staged.emplace(link.path, std::move(staged));
@@ -175,8 +174,11 @@ void LinkBatch::move(const std::string& path, const Deleted& deleted) const {
 }
 
 void LinkBatch::commit() {
+    std::vector<base::StagedFile*> together;
     for (auto& [path, staged] : m_staged)
-        staged.sync();
+        together.push_back(&staged);
+    if (!together.empty())
+        base::sync_together(together);
     for (auto& [path, staged] : m_staged)
         put_in_place(path, staged);
     m_staged.clear();

@@ -18,9 +18,10 @@
 
 namespace nodespool::processor {
 
-/// One thread, and another for the second look. What has gathered while a group is made durable is the next
-/// group, so that groups grow with the load and a lone job does not wait. The order within a group: effects
-/// (link files), resubmissions and rejects, the second look 100 ms later, and only then the ticks.
+/// One thread, and another for the second look. A group begins every few milliseconds; what has gathered
+/// while a group is made durable is the next group, so that groups grow with the load and a lone job does not
+/// wait. The order within a group: effects (link files), resubmissions and rejects, the second look 100 ms
+/// later, and only then the ticks.
 class Committer {
   public:
     /// How jobs and files leave the committer; called in its thread.
@@ -52,7 +53,9 @@ class Committer {
 
     void run();
     [[nodiscard]] Time next_due() const;
+    [[nodiscard]] bool has_group() const;
     [[nodiscard]] bool has_work() const;
+    std::vector<JobPtr> take_group();
     [[nodiscard]] bool is_over() const;
     void process(std::vector<JobPtr> group);
     void come_back(std::vector<JobPtr> group);
@@ -67,6 +70,7 @@ class Committer {
     Exits m_exits;
     std::chrono::milliseconds m_retirement_delay;
     std::size_t m_largest_group; ///< each job of a group needs a few descriptors at once
+    std::size_t m_full_group;    ///< does not wait for company
 
     std::mutex m_mutex;
     std::condition_variable m_wake;
@@ -76,6 +80,7 @@ class Committer {
     std::size_t m_groups_away = 0;                ///< there, or in m_come_back
     bool m_closing = false;
 
+    Time m_next_group{};             ///< not before this, unless it is full
     std::deque<Retiring> m_retiring; ///< set aside, in the order of their times
     std::atomic<bool> m_given_back{false};
     SecondLook m_second_look;
