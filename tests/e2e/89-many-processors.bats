@@ -123,16 +123,19 @@ nothing_is_to_be_done() {
 
 # --- kill -9 at random moments ---------------------------------------------------------------------------------------
 
-# Lets a program run for a random time of at most MOST ms, then kills it: $status is 137 where it had not ended by itself.
-killed_at_random() { # MOST PROGRAM [ARG...]
-    local most=$1
-    shift
-    start victim "$@" </dev/null
-    sleep "$(printf '0.%03d' $((RANDOM % most + 5)))" # the random moment
+# Lets a program run for a random time of at most $moments ms, then kills it: $status is 137, and one more of $kills, where
+# it had not ended by itself. Then the next moments come earlier: fast programs and fast machines are killed just as often.
+killed_at_random() { # PROGRAM [ARG...]: stdin is $input
+    start victim "$@" <"${input:-/dev/null}"
+    sleep "$(printf '0.%03d' $((RANDOM % moments + 5)))" # the random moment
     kill -KILL "$pid" 2>/dev/null || true
     status=0
     wait "$pid" 2>/dev/null || status=$?
-    [[ $status = 137 || $status = 0 || $status = 75 ]] || fail "$1 ended with $status: $(tail -n 5 "$lab/victim.log")"
+    case $status in
+        137) kills=$((kills + 1)) ;;
+        0 | 75) moments=$((moments * 3 / 4 + 1)) ;;
+        *) fail "$1 ended with $status: $(tail -n 5 "$lab/victim.log")" ;;
+    esac
 }
 
 @test "kill -9 of replicate at twenty random moments: no copy is lost, none is there twice" {
@@ -145,8 +148,9 @@ killed_at_random() { # MOST PROGRAM [ARG...]
     exits 0
     # 200 copies and 100 more: 3 MB, at 500 kB/s.
     { replicate_lines f 1 100; replicate_lines f 101 200 copies=3; } | shuf --random-source=<(yes "$seed") | queue_in_pieces
-    for ((kills = 0; kills < 20; kills++)); do
-        killed_at_random 400 replicate --limit-rate 200K
+    kills=0 moments=400
+    while ((kills < 20)); do
+        killed_at_random replicate --limit-rate 200K
         [ "$status" = 137 ] || fail "replicate ended by itself after $kills kills"
     done
     run_all_jobs
@@ -161,7 +165,7 @@ killed_at_random() { # MOST PROGRAM [ARG...]
     upload_some keep 1 100
     run_all_jobs
     replicate_lines keep 1 100 copies=2 | queue_in_pieces
-    version=0 kills=0
+    version=0 kills=0 moments=150
     while ((kills < 20)); do
         ((++version <= 60)) || fail "remove was killed $kills times only"
         if nothing_is_to_be_done || ((version == 1)); then
@@ -175,8 +179,7 @@ killed_at_random() { # MOST PROGRAM [ARG...]
             store
             exits 0
         fi
-        killed_at_random 150 remove -j 1
-        [ "$status" != 137 ] || kills=$((kills + 1))
+        killed_at_random remove -j 1
     done
     rm "$lab"/original/go0{001..100}
     run_all_jobs
@@ -196,17 +199,14 @@ killed_at_random() { # MOST PROGRAM [ARG...]
     exits 0
     start_several 1 replicate --follow
     start_several 1 remove --follow
-    kills=0 node=n1
+    kills=0 moments=250 node=n1
     for ((round = 0; kills < 20; round++)); do
         ((round < 200)) || fail "drain was killed $kills times only"
-        killed_at_random 250 drain -q "$node"
-        case $status in
-            137) kills=$((kills + 1)) ;;
-            0) # another one's turn
-                nodespool nodes resume -C "$root" "$node"
-                [ "$node" = n1 ] && node=n3 || node=n1
-                ;;
-        esac
+        killed_at_random drain -q "$node"
+        if [ "$status" = 0 ]; then # another one's turn
+            nodespool nodes resume -C "$root" "$node"
+            [ "$node" = n1 ] && node=n3 || node=n1
+        fi
         (($(recorded_servers) >= 600)) || fail "$(recorded_servers) copies of 300 files are left"
     done
     kill -TERM "${started[@]#*:}"
@@ -242,9 +242,9 @@ recorded_servers() { link_files -exec grep -h '^server ' {} + | wc -l; }
             esac
         done < <(link_files -exec awk '$1 == "server" && !seen[FILENAME]++ { print $2, $3 }' {} +)
     }
-    kills=0
+    kills=0 moments=250
     for ((round = 0; kills < 20; round++)); do
-        ((round < 60)) || fail "repair was killed $kills times only"
+        ((round < 100)) || fail "repair was killed $kills times only"
         check
         exits 0
         if [ -z "$output" ]; then
@@ -253,16 +253,8 @@ recorded_servers() { link_files -exec grep -h '^server ' {} + | wc -l; }
             damage
             continue
         fi
-        cp /dev/null "$lab/findings"
         echo "$output" >"$lab/findings"
-        "$bin/repair" -C "$root" --delete-orphans <"$lab/findings" 2>"$lab/victim.log" >/dev/null 3>&- &
-        pid=$!
-        sleep "0.$(printf %03d $((RANDOM % 250 + 5)))" # the random moment
-        kill -KILL "$pid" 2>/dev/null || true
-        status=0
-        wait "$pid" 2>/dev/null || status=$?
-        [ "$status" != 137 ] || kills=$((kills + 1))
-        [[ $status = 137 || $status = 0 || $status = 75 ]] || fail "repair ends with $status: $(tail -n 5 "$lab/victim.log")"
+        input=$lab/findings killed_at_random repair --delete-orphans
     done
     for round in 1 2 3; do
         check

@@ -157,10 +157,10 @@ count_logged() { # PATTERN: lines of the last program's log
 }
 
 # Runs a program in the background, its log in $lab/NAME.log, its standard output in $lab/NAME.stdout, its process id in $pid.
-start() { # NAME PROGRAM [ARG...]
+start() { # NAME PROGRAM [ARG...]: stdin is the caller's
     local name=$1 program=$2
     shift 2
-    "$bin/$program" -C "$root" "$@" >"$lab/$name.stdout" 2>"$lab/$name.log" 3>&- &
+    "$bin/$program" -C "$root" "$@" <&0 >"$lab/$name.stdout" 2>"$lab/$name.log" 3>&- &
     pid=$!
 }
 start_store() { start "$1" store "${@:2}"; } # NAME [ARG...]
