@@ -44,14 +44,16 @@ Deletion::Deletion(const processor::Cluster& cluster, DeletionMode mode, Deletio
 
 Deletion::There Deletion::look(const std::string& path) const {
     There there;
-    const auto link = m_catalog.dir_fd() < 0 ? std::nullopt : base::status_at(m_catalog.dir_fd(), path);
+    base::FileType link_type = base::FileType::other;
+    if (m_catalog.dir_fd() >= 0)
+        if (const auto link = base::status_at(m_catalog.dir_fd(), path))
+            link_type = link->type;
     const base::BeneathResult local = base::find_beneath(m_files.fd(), path);
     const base::FileType local_type =
         local.fd.is_open() ? base::status_of(local.fd.get(), path).type : base::FileType::other;
-    there.file = (link && link->type == base::FileType::regular) || local_type == base::FileType::regular ||
+    there.file = link_type == base::FileType::regular || local_type == base::FileType::regular ||
                  m_take_away.leftover(path);
-    there.directory =
-        (link && link->type == base::FileType::directory) || local_type == base::FileType::directory;
+    there.directory = link_type == base::FileType::directory || local_type == base::FileType::directory;
     return there;
 }
 
