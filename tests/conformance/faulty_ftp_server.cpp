@@ -1,6 +1,8 @@
 // One thread, one client at a time, blocking sockets; stop() wakes it by shutting them down.
 #include "faulty_ftp_server.hpp"
 
+#include "loopback.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,33 +22,7 @@ const std::string k_silence = "<silence>";
 const std::string k_deafness = "<deafness>";
 const std::string k_hang_up = "<hang up>";
 
-namespace {
-
-sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-}
-
-int listen_on_loopback() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in address = loopback(0);
-    if (fd < 0 || ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        ::listen(fd, 8) != 0)
-        throw std::system_error(errno, std::generic_category(), "listen on loopback");
-    return fd;
-}
-
-std::uint16_t port_of(int fd) {
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-    return ntohs(address.sin_port);
-}
-
-} // namespace
+namespace {} // namespace
 
 std::uint16_t unused_port() {
     const int fd = listen_on_loopback();

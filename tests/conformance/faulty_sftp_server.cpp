@@ -1,6 +1,8 @@
 // One thread, one client at a time; `ssh` is a script that copies bytes to and from its socket.
 #include "faulty_sftp_server.hpp"
 
+#include "loopback.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -30,24 +32,6 @@ wait -n
 kill $reader $writer
 exit 255
 )";
-
-int listen_on_loopback() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        ::listen(fd, 8) != 0)
-        throw std::system_error(errno, std::generic_category(), "listen on loopback");
-    return fd;
-}
-
-std::uint16_t port_of(int fd) {
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-    return ntohs(address.sin_port);
-}
 
 /// One reply, written with the code under test, which its own unit tests hold to the draft.
 std::string packet(SftpType type, std::uint32_t id, const std::function<void(SftpOutput&)>& fill) {

@@ -1,6 +1,7 @@
 // Who is next at one node: size, priority, streams, and how many connections there are.
 #include "processor/connection_limit.hpp"
 #include "processor/scheduler.hpp"
+#include "support/manual_clock.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,14 +14,6 @@ using processor::JobSize;
 using processor::Scheduler;
 
 namespace {
-
-class ManualClock final : public base::Clock {
-  public:
-    [[nodiscard]] base::Timestamp now() const override { return {}; }
-    [[nodiscard]] base::MonotonicTime monotonic() const override { return time; }
-    void sleep_for(std::chrono::milliseconds) const override {}
-    base::MonotonicTime time;
-};
 
 const std::string k_large = std::to_string(16U << 20U);
 
@@ -55,7 +48,7 @@ struct OneNode {
         return task.job->record.path;
     }
 
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler;
 };
 
@@ -139,7 +132,7 @@ TEST_CASE("a stream of small files goes on past large ones; a large one has its 
 }
 
 TEST_CASE("a stream has jobs of its own node only, and none once all is closed") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     std::vector<node::NodeConfig> nodes = OneNode::config(1);
     nodes.push_back(nodes.front());
     nodes.back().name = "n2";
@@ -160,7 +153,7 @@ TEST_CASE("a stream has jobs of its own node only, and none once all is closed")
 }
 
 TEST_CASE("a lane beyond its node's share ends its stream at once when another node has work") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     std::vector<node::NodeConfig> nodes = OneNode::config(4);
     nodes.push_back(nodes.front());
     nodes.back().name = "n2";

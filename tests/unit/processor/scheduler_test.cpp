@@ -3,6 +3,7 @@
 #include "processor/node_choice.hpp"
 #include "processor/node_health.hpp"
 #include "processor/scheduler.hpp"
+#include "support/manual_clock.hpp"
 
 #include <doctest/doctest.h>
 
@@ -19,14 +20,6 @@ using processor::NodeState;
 using processor::Scheduler;
 
 namespace {
-
-class ManualClock final : public base::Clock {
-  public:
-    [[nodiscard]] base::Timestamp now() const override { return {}; }
-    [[nodiscard]] base::MonotonicTime monotonic() const override { return time; }
-    void sleep_for(std::chrono::milliseconds) const override {}
-    base::MonotonicTime time;
-};
 
 std::vector<node::NodeConfig> nodes(std::initializer_list<unsigned> connections) {
     std::vector<node::NodeConfig> list;
@@ -138,7 +131,7 @@ TEST_CASE("a full node takes no more until somebody may have made room; a refuse
 }
 
 TEST_CASE("while others have work no node holds more than its share of the lanes") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     SUBCASE("two nodes") {
         Scheduler scheduler(nodes({8, 8}), 8, clock);
         for (int i = 0; i < 32; ++i) {
@@ -166,7 +159,7 @@ TEST_CASE("while others have work no node holds more than its share of the lanes
 }
 
 TEST_CASE("jobs that only a busy node may take do not stop those for others") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1, 1}), 2, clock);
     for (int i = 0; i < 1000; ++i) { // far more than a backlog
         JobPtr next = job("store a 1 1 n1");
@@ -184,7 +177,7 @@ TEST_CASE("jobs that only a busy node may take do not stop those for others") {
 }
 
 TEST_CASE("when a node fails for good, what waited for it comes back to be placed elsewhere") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({4, 4}), 4, clock);
     for (int i = 0; i < 10; ++i) {
         JobPtr next = job();
@@ -202,7 +195,7 @@ TEST_CASE("when a node fails for good, what waited for it comes back to be place
 }
 
 TEST_CASE("a node that is busy with large files keeps its turns, one that lags gives up what is too much") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1, 1}), 2, clock);
     for (int i = 0; i < 400; ++i) {
         JobPtr next = job();
@@ -233,7 +226,7 @@ TEST_CASE("a node that is busy with large files keeps its turns, one that lags g
 }
 
 TEST_CASE("a lane takes all nodes that a job needs at once, or waits") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1, 1, 1}), 3, clock);
     const auto place = [&](unsigned targets, std::vector<bool> barred, std::vector<bool> sources) {
         JobPtr next = job();
@@ -260,7 +253,7 @@ TEST_CASE("a lane takes all nodes that a job needs at once, or waits") {
 }
 
 TEST_CASE("a job that waits for a busy source does not stop those behind it, for as long as it can wait") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1, 4, 4, 4}), 4, clock);
     const auto place = [&](const std::string& line, std::vector<bool> sources) {
         JobPtr next = job(line);
@@ -286,7 +279,7 @@ TEST_CASE("a job that waits for a busy source does not stop those behind it, for
 }
 
 TEST_CASE("a job with no node to read from is not placed; one whose last source fails is not stuck") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1, 1}), 2, clock);
     const auto copy_from_n1 = [] {
         JobPtr next = job();
@@ -306,7 +299,7 @@ TEST_CASE("a job with no node to read from is not placed; one whose last source 
 }
 
 TEST_CASE("a full node can still be read from, and is not taken for one with room because of that") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({2, 2}), 2, clock);
     scheduler.failed(0, node::Failure::node_full, "n1: 552");
     for (const auto rest : {0s, 301s}) {
@@ -327,7 +320,7 @@ TEST_CASE("a full node can still be read from, and is not taken for one with roo
 }
 
 TEST_CASE("a node that is closed while its probe waits can be probed once it is open again") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1}), 1, clock);
     scheduler.failed(0, node::Failure::node_down, "n1: refused");
     clock.time += 31s;
@@ -340,7 +333,7 @@ TEST_CASE("a node that is closed while its probe waits can be probed once it is 
 }
 
 TEST_CASE("another source takes the place of one that failed, where its connection is free") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1, 1, 1}), 2, clock);
     JobPtr next = job();
     next->need = {{true, true, false}, 1, {true, true, false}};
@@ -359,7 +352,7 @@ TEST_CASE("another source takes the place of one that failed, where its connecti
 }
 
 TEST_CASE("a node that the operator closes gives its jobs back, and says why it takes none") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1, 1}), 2, clock);
     for (int i = 0; i < 4; ++i) {
         JobPtr next = job();
@@ -374,7 +367,7 @@ TEST_CASE("a node that the operator closes gives its jobs back, and says why it 
 }
 
 TEST_CASE("closing gives every waiting job back and lets lanes go") {
-    ManualClock clock;
+    test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({4}), 4, clock);
     for (int i = 0; i < 3; ++i) {
         JobPtr next = job();
