@@ -101,12 +101,16 @@ class Hook {
     void commit() { tell_all(m_uploads.commit()); }
 
     void follow(base::StopSignal& stop) {
+        const auto tell_now = [this](const processor::QueuedUploads& queued) {
+            tell_all(queued);
+            cli::flush_output(); // for whoever reads along
+        };
         const auto trouble = [](const base::Error& error) {
             base::log(base::LogLevel::error, std::string(error.what()) + "; trying again");
         };
-        follow_uploads(program::cluster_of(*m_config), m_files, m_spool, stop,
-                       {scan_listener(), [this](const processor::QueuedUploads& queued) { tell_all(queued); },
-                        [this](const base::Error& error) { refuse(error); }, trouble});
+        follow_uploads(
+            program::cluster_of(*m_config), m_files, m_spool, stop,
+            {scan_listener(), tell_now, [this](const base::Error& error) { refuse(error); }, trouble});
     }
 
   private:

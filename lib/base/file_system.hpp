@@ -111,13 +111,9 @@ void start_writeback(int fd);
 void sync_file(int fd, std::string_view path_for_errors);
 /// fsync(2) of a directory: the names made, renamed or removed in it before are durable after.
 void sync_directory(int dir_fd, std::string_view path_for_errors);
-/// syncfs(2) of the file system that @p fd lies on: all that was written to it before is on disk after. Only
-/// where tells_of_failed_syncs() holds.
+/// syncfs(2) of the file system that @p fd lies on: all that was written to it before is on disk after.
+/// Before Linux 5.8 it does not tell of what could not be written.
 void sync_file_system(int fd, std::string_view path_for_errors);
-/// Does syncfs(2) fail where something could not be written? Before Linux 5.8 it did not.
-bool tells_of_failed_syncs();
-/// What waits for the disks of this machine (/proc/meminfo); all there can be where nobody tells.
-std::uint64_t dirty_bytes();
 void sync_directory(const std::string& path);
 
 // --- names

@@ -1,15 +1,11 @@
-// Type and space of a file system, and what waits for the disks.
+// Type and space of a file system.
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/utsname.h>
 #include <sys/vfs.h>
 
 #include <array>
-#include <cstdio>
-#include <limits>
 #include <utility>
 
 namespace nodespool::base {
@@ -52,36 +48,6 @@ FileSystemSpace space_of(int fd, std::string_view path_for_errors) {
     space.total_inodes = raw.f_files;
     space.available_inodes = raw.f_ffree;
     return space;
-}
-
-bool tells_of_failed_syncs() {
-    static const bool tells = [] {
-        utsname system{};
-        int major = 0;
-        int minor = 0;
-        return ::uname(&system) == 0 && std::sscanf(system.release, "%d.%d", &major, &minor) == 2 &&
-               (major > 5 || (major == 5 && minor >= 8));
-    }();
-    return tells;
-}
-
-std::uint64_t dirty_bytes() {
-    constexpr std::uint64_t k_unknown = std::numeric_limits<std::uint64_t>::max();
-    constexpr std::size_t k_longest = 16384;
-    constexpr const char* k_file = "/proc/meminfo";
-    const std::optional<Fd> file = try_open_at(k_cwd, k_file, O_RDONLY);
-    if (!file)
-        return k_unknown;
-    const std::string text = read_whole(file->get(), k_longest, k_file);
-    std::uint64_t sum = 0;
-    for (const std::string_view key : {"\nDirty:", "\nWriteback:"}) {
-        const std::size_t at = text.find(key);
-        unsigned long long kibibytes = 0;
-        if (at == std::string::npos || std::sscanf(text.c_str() + at + key.size(), "%llu", &kibibytes) != 1)
-            return k_unknown;
-        sum += kibibytes * 1024;
-    }
-    return sum;
 }
 
 } // namespace nodespool::base

@@ -14,9 +14,6 @@ namespace {
 
 constexpr std::size_t k_buffer_bytes = 65536;
 constexpr std::size_t k_random_digits = 16;
-constexpr std::size_t k_many_files = 4;
-/// syncfs(2) waits for what others wrote, too: not where that is more than a moment's work for a disk.
-constexpr std::uint64_t k_little_dirty_bytes = 16U << 20U;
 
 bool is_temporary_name(std::string_view name) {
     constexpr std::string_view k_suffix = ".tmp";
@@ -88,21 +85,6 @@ void StagedFile::sync() {
     flush();
     sync_file(m_fd.get(), m_temporary);
     m_synced = true;
-}
-
-void sync_together(const std::vector<StagedFile*>& files) {
-    for (StagedFile* file : files)
-        file->flush();
-    if (files.size() >= k_many_files && tells_of_failed_syncs() && dirty_bytes() <= k_little_dirty_bytes) {
-        sync_file_system(files.front()->fd(), files.front()->m_temporary);
-        for (StagedFile* file : files)
-            file->m_synced = true;
-        return;
-    }
-    for (const StagedFile* file : files)
-        start_writeback(file->fd());
-    for (StagedFile* file : files)
-        file->sync();
 }
 
 bool StagedFile::rename_to(int dir_fd, const std::string& name, Replace replace) {

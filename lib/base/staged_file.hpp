@@ -46,7 +46,7 @@ class StagedFile {
     [[nodiscard]] std::uint64_t size_bytes() const { return m_size_bytes; }
 
   private:
-    friend void sync_together(const std::vector<StagedFile*>& files);
+    friend void sync_together(const std::vector<StagedFile*>& files, std::uint64_t little_dirty_bytes);
     void flush();
 
     int m_dir_fd;
@@ -57,10 +57,6 @@ class StagedFile {
     bool m_synced = false;
     bool m_renamed = false;
 };
-
-/// sync() of each. Where they are many and little else waits for the disk, by one syncfs(2), which writes
-/// what they share (blocks of inodes, the flush of the disk's cache) once; all on one file system.
-void sync_together(const std::vector<StagedFile*>& files);
 
 /// Write, fsync, rename to @p name, fsync of the directory: when it returns true, the content is durable
 /// there. When it throws or the process dies, the name has its old content or the new one, whole. @return

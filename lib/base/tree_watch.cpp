@@ -44,15 +44,15 @@ TreeWatch::TreeWatch(const std::string& root, std::function<bool(const std::stri
         throw SystemError("watch " + root, ENOSPC);
 }
 
-/// By the descriptor: a path could lead elsewhere by now.
-bool TreeWatch::watch_directory(int fd) {
+/// By the descriptor: a path could lead elsewhere by now. nullopt: it cannot be watched.
+std::optional<int> TreeWatch::watch_directory(int fd) const {
     const std::string by_descriptor = "/proc/self/fd/" + std::to_string(fd);
-    m_last_watch = ::inotify_add_watch(m_inotify.get(), by_descriptor.c_str(), k_events);
-    if (m_last_watch >= 0)
-        return true;
+    const int watch = ::inotify_add_watch(m_inotify.get(), by_descriptor.c_str(), k_events);
+    if (watch >= 0)
+        return watch;
     if (errno != ENOSPC && errno != ENOMEM && errno != EACCES)
         throw_errno("watch a directory below " + m_root + " by " + by_descriptor);
-    return false;
+    return std::nullopt;
 }
 
 void TreeWatch::watch_tree(const std::string& path, Tell files, News& news) {
@@ -66,8 +66,8 @@ void TreeWatch::watch_tree(const std::string& path, Tell files, News& news) {
             m_unwatched += opened.why == NotOpened::not_allowed ? 1 : 0;
             continue;
         }
-        if (watch_directory(opened.fd.get()))
-            m_paths[m_last_watch] = directory;
+        if (const std::optional<int> watch = watch_directory(opened.fd.get()))
+            m_paths[*watch] = directory;
         else
             ++m_unwatched;
         // Only now: what comes from here on is in the events, what came before is in the list.

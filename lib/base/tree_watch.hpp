@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,7 +24,7 @@ class TreeWatch {
 
     struct News {
         std::vector<std::string> files; ///< relative to the root; one may come more than once
-        bool is_complete = true; ///< false: the kernel dropped some, or a directory could not be watched yet
+        bool is_complete = true;        ///< false: the kernel lost count of them
     };
     /// Waits until something came in, wake() was called, or @p longest has passed. Files of a directory that
     /// is new are told of as they are found in it: they may be unfinished, and are told of again then.
@@ -38,7 +39,7 @@ class TreeWatch {
   private:
     enum class Tell { no, yes };
     void watch_tree(const std::string& path, Tell files, News& news);
-    bool watch_directory(int fd);
+    [[nodiscard]] std::optional<int> watch_directory(int fd) const;
     void require_root() const;
     void forget_tree(const std::string& path);
     void take(std::string_view bytes, News& news);
@@ -51,7 +52,6 @@ class TreeWatch {
     Fd m_wake;
     std::unordered_map<int, std::string> m_paths; ///< by watch
     std::size_t m_unwatched = 0;
-    int m_last_watch = -1;
 };
 
 } // namespace nodespool::base

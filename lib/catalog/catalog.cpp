@@ -4,6 +4,7 @@
 #include "base/checksum.hpp"
 #include "base/error.hpp"
 #include "base/file_system.hpp"
+#include "base/group_sync.hpp"
 #include "base/path_name.hpp"
 #include "base/unique_name.hpp"
 
@@ -177,8 +178,7 @@ void LinkBatch::commit() {
     std::vector<base::StagedFile*> together;
     for (auto& [path, staged] : m_staged)
         together.push_back(&staged);
-    if (!together.empty())
-        base::sync_together(together);
+    base::sync_together(together);
     for (auto& [path, staged] : m_staged)
         put_in_place(path, staged);
     m_staged.clear();

@@ -28,7 +28,8 @@ Progress progress_of(const Invocation& invocation) {
 
 void add_processor_options(po::options_description& options, Transfers transfers) {
     auto add = options.add_options();
-    add(",j", po::value<std::string>()->value_name("N"), "jobs at once, 1 to 1024");
+    add(",j", po::value<std::string>()->value_name("N"),
+        "lanes, each with a connection to a node, 1 to 1024");
     add("follow", "stay, and start on new queue files as they come");
     add("progress", po::value<std::string>()->value_name("WHEN"),
         "a live display: auto (on a terminal), always or never");

@@ -58,8 +58,8 @@ class HeldNodes {
 };
 
 /// Called in this order for each job: assess (feeding thread; quick, no network), begin or act (a lane's
-/// thread), commit (committing thread, for a group of jobs at once), and release (the same, 100 ms later or
-/// more). The loop ticks a job only when it has left the last of these steps that it needs.
+/// thread), commit (committing thread, for a group of jobs at once), and release (a thread of its own, 100 ms
+/// later or more). The loop ticks a job only when it has left the last of these steps that it needs.
 class Work {
   public:
     Work() = default;
