@@ -4,6 +4,7 @@
 
 #include "node/remote_name.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace nodespool::node {
@@ -86,6 +87,8 @@ Request* FtpPuts::run(Request* first, Feed& feed) {
         try {
             step();
         } catch (const FtpNoLogin& refused) {
+            if (m_unused != nullptr && m_unused->kind == Request::Kind::put)
+                accept(std::exchange(m_unused, nullptr));
             while (m_acknowledged || !m_waiting.empty()) {
                 const FtpAction action = action_of(m_acknowledged ? *m_acknowledged : m_waiting.front());
                 end_one(error_of([&] { action.fail(refused.trouble); }));
@@ -166,12 +169,37 @@ bool FtpPuts::follow_with_next(Put& put) {
     return commands_bytes <= k_longest_ahead_bytes && m_connection.memory().may_send_ahead(this);
 }
 
+bool FtpPuts::read_first(Put& put, FtpUpload& upload) {
+    try {
+        if (std::exchange(put.was_read, true))
+            put.source.rewind();
+        upload.read_first();
+        return true;
+    } catch (const Interrupted&) {
+        throw;
+    } catch (...) { // nothing was sent
+        const std::exception_ptr error = std::current_exception();
+        m_place.take_unused();
+        end_first(error);
+        return false;
+    }
+}
+
+void FtpPuts::fetch_ahead() {
+    const auto is_small = [](const Put& put) { return put.source.size_bytes() <= k_longest_followed_bytes; };
+    if (m_unused == nullptr && std::ranges::all_of(m_waiting, is_small))
+        m_unused = m_feed->next();
+}
+
 void FtpPuts::upload(Put& put) {
     if (!m_place.is_asked()) {
         static_cast<void>(m_connection.ready());
         ask_for_place(put);
         m_connection.control().flush();
     }
+    FtpUpload upload(put.source, m_connection.buffer());
+    if (!read_first(put, upload))
+        return;
     std::unique_ptr<Stream> data;
     try {
         data = m_place.take();
@@ -179,17 +207,6 @@ void FtpPuts::upload(Put& put) {
         m_connection.note_use();
         const FtpTrouble trouble = m_connection.trouble_of_refusal(refused.reply);
         end_first(error_of([&] { action_of(put).fail(trouble); }));
-        return;
-    }
-    FtpUpload upload(put.source, std::move(data), m_connection.buffer());
-    try {
-        if (std::exchange(put.was_read, true))
-            put.source.rewind();
-        upload.read_first();
-    } catch (const Interrupted&) {
-        throw;
-    } catch (...) { // nothing was sent
-        end_first(std::current_exception());
         return;
     }
 
@@ -206,7 +223,10 @@ void FtpPuts::upload(Put& put) {
     FtpUploadEnd end;
     try {
         control.flush();
-        end = upload.run(control, m_connection.patience(), m_connection.data_connects_at_latest());
+        upload.send(std::move(data), control, m_connection.patience(),
+                    m_connection.data_connects_at_latest());
+        fetch_ahead();
+        end = upload.finish(control);
         if (end.reply.code == 213 || end.reply.code == 227 || end.reply.code == 229)
             throw FtpLost{FtpLost::Why::garbled,
                           "found '" + end.reply.text + "', expected the end of an upload"};

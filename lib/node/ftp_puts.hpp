@@ -64,6 +64,10 @@ class FtpPuts {
     void ask_for_place(const Put& put);
     void settle_acknowledged();
     void upload(Put& put);
+    /// While the server makes its port ready. false: the source failed, and the put has ended.
+    bool read_first(Put& put, FtpUpload& upload);
+    /// While the server stores what was sent: the feed opens the next file.
+    void fetch_ahead();
     [[nodiscard]] bool follow_with_next(Put& put);
     void take_end(Put& put, FtpUploadEnd end);
 

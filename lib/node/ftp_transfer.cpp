@@ -59,10 +59,7 @@ std::span<char> FtpBuffer::space() {
     return {m_bytes.get(), k_block_bytes};
 }
 
-FtpUpload::FtpUpload(SizedSource& source, std::unique_ptr<Stream> data, FtpBuffer& buffer)
-    : m_source(source),
-      m_data(std::move(data)),
-      m_space(buffer.space()) {}
+FtpUpload::FtpUpload(SizedSource& source, FtpBuffer& buffer) : m_source(source), m_space(buffer.space()) {}
 
 void FtpUpload::read_first() {
     m_awaits_consent = m_source.size_bytes() > m_space.size();
@@ -154,8 +151,9 @@ void FtpUpload::wait(FtpControl& control, const Patience& patience, base::Monoto
         take_what_came(control);
 }
 
-FtpUploadEnd FtpUpload::run(FtpControl& control, const Patience& patience,
-                            base::MonotonicTime connects_at_latest) {
+void FtpUpload::send(std::unique_ptr<Stream> data, FtpControl& control, const Patience& patience,
+                     base::MonotonicTime connects_at_latest) {
+    m_data = std::move(data);
     while (!m_last && !send_what_goes())
         wait(control, patience, connects_at_latest);
     if (!m_last && !m_trouble.empty() && !m_is_connected) {
@@ -163,13 +161,16 @@ FtpUploadEnd FtpUpload::run(FtpControl& control, const Patience& patience,
         if (!m_last)
             throw FtpLost{FtpLost::Why::no_data, m_trouble};
     }
-    const bool was_connected = m_is_connected || stands(*m_data);
+    m_was_connected = m_is_connected || stands(*m_data);
     if (!m_data->is_secure())
         m_data.reset(); // the server sees the end
+}
+
+FtpUploadEnd FtpUpload::finish(FtpControl& control) {
     while (!m_last)
         take(control.reply());
     m_data.reset();
-    return {std::move(*m_last), m_was_sent, was_connected, m_trouble};
+    return {std::move(*m_last), m_was_sent, m_was_connected, m_trouble};
 }
 
 FtpDownloadEnd receive_data(FtpControl& control, std::unique_ptr<Stream> data, Sink& sink, FtpBuffer& buffer,

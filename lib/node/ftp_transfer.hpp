@@ -39,14 +39,18 @@ class FtpBuffer {
 /// not every source can go back.
 class FtpUpload {
   public:
-    FtpUpload(SizedSource& source, std::unique_ptr<Stream> data, FtpBuffer& buffer);
+    FtpUpload(SizedSource& source, FtpBuffer& buffer);
 
-    /// Reads what is sent without consent. What the source throws comes out, here and from run().
+    /// Reads what is sent without consent. What the source throws comes out, here and from send().
     void read_first();
-    /// After STOR was sent.
+    /// After STOR was sent: all that goes, until the server has everything or says that it takes no more.
     /// @param connects_at_latest  for the data connection
     /// @throws FtpLost, Interrupted
-    FtpUploadEnd run(FtpControl& control, const Patience& patience, base::MonotonicTime connects_at_latest);
+    void send(std::unique_ptr<Stream> data, FtpControl& control, const Patience& patience,
+              base::MonotonicTime connects_at_latest);
+    /// After send(): what the server says to it.
+    /// @throws FtpLost, Interrupted
+    FtpUploadEnd finish(FtpControl& control);
     /// Has the server begun with the file, as far as it said so?
     [[nodiscard]] bool was_begun() const { return m_was_begun; }
 
@@ -66,6 +70,7 @@ class FtpUpload {
     bool m_was_begun = false;
     bool m_awaits_consent = false;
     bool m_was_sent = false;
+    bool m_was_connected = false;
     bool m_has_looked = false; ///< at the control connection
     std::optional<FtpReply> m_last;
     std::string m_trouble;
