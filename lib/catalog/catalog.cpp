@@ -1,11 +1,11 @@
 // Link files on disk.
 #include "catalog/catalog.hpp"
 
-#include "base/checksum.hpp"
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 #include "base/group_sync.hpp"
 #include "base/path_name.hpp"
+#include "base/stable_hash.hpp"
 #include "base/unique_name.hpp"
 
 #include <fcntl.h>

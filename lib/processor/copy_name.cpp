@@ -1,8 +1,8 @@
 // Names of copies.
 #include "processor/copy_name.hpp"
 
-#include "base/checksum.hpp"
 #include "base/path_name.hpp"
+#include "base/stable_hash.hpp"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // Safe looks into a tree that others write to.
 #include "processor/file_space.hpp"
 
-#include "base/checksum.hpp"
 #include "base/path_name.hpp"
+#include "base/stable_hash.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -115,11 +115,7 @@ std::optional<int> ParentDirectories::of(const std::string& path) {
 }
 
 std::string hidden_name(const std::string& path) {
-    base::Digest digest(base::ChecksumKind::sha256);
-    digest.update(path);
-    constexpr std::size_t k_hex_digits = 32;
-    return std::string(k_hidden_prefix) +
-           digest.finish().substr(std::string_view("sha256:").size(), k_hex_digits);
+    return std::string(k_hidden_prefix) + base::stable_hash_hex(path);
 }
 
 } // namespace nodespool::processor

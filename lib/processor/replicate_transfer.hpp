@@ -1,8 +1,8 @@
 // One read of a file on one node that feeds its copies on several others.
 #pragma once
 
-#include "base/checksum.hpp"
 #include "base/clock.hpp"
+#include "base/digest.hpp"
 #include "base/stop_signal.hpp"
 #include "catalog/link.hpp"
 #include "processor/rate_limit.hpp"

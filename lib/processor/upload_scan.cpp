@@ -1,7 +1,7 @@
 // The scan for uploads whose event was lost.
-#include "base/checksum.hpp"
 #include "base/log.hpp"
 #include "base/path_name.hpp"
+#include "base/stable_hash.hpp"
 #include "catalog/catalog.hpp"
 #include "processor/uploads.hpp"
 #include "queue/survey.hpp"

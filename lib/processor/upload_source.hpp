@@ -1,7 +1,7 @@
 // An upload on its way to a node: the local file as a source of bytes, digested while it is read.
 #pragma once
 
-#include "base/checksum.hpp"
+#include "base/digest.hpp"
 #include "base/error.hpp"
 #include "base/stop_signal.hpp"
 #include "node/session.hpp"

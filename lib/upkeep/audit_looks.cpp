@@ -1,7 +1,7 @@
 // Threads and sessions of the looks.
 #include "upkeep/audit_looks.hpp"
 
-#include "base/checksum.hpp"
+#include "base/digest.hpp"
 #include "base/log.hpp"
 
 #include <algorithm>

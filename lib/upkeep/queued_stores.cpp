@@ -1,7 +1,7 @@
 // `store` jobs.
 #include "upkeep/queued_stores.hpp"
 
-#include "base/checksum.hpp"
+#include "base/stable_hash.hpp"
 #include "queue/survey.hpp"
 
 namespace nodespool::upkeep {

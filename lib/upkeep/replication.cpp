@@ -1,8 +1,8 @@
 // `replicate` jobs.
 #include "upkeep/replication.hpp"
 
-#include "base/checksum.hpp"
 #include "base/path_name.hpp"
+#include "base/stable_hash.hpp"
 #include "processor/link_jobs.hpp"
 #include "queue/survey.hpp"
 

@@ -1,7 +1,7 @@
 // Planting copies, checking and repairing.
 #include "support/audit_world.hpp"
 
-#include "base/checksum.hpp"
+#include "base/digest.hpp"
 
 #include <algorithm>
 #include <filesystem>

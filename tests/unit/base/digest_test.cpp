@@ -1,5 +1,5 @@
 // Digests against published values.
-#include "base/checksum.hpp"
+#include "base/digest.hpp"
 
 #include <doctest/doctest.h>
 
