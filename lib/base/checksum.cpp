@@ -1,4 +1,4 @@
-// Their names.
+// The names of the kinds.
 #include "base/checksum.hpp"
 
 namespace nodespool::base {

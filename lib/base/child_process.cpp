@@ -206,8 +206,9 @@ ChildEnd ChildProcess::end(std::chrono::milliseconds patience) {
     m_output.reset();
     if (m_process >= 0) {
         tell(SIGTERM);
-        tell(SIGCONT);                                              // a stopped one must wake up to end
-        if (!ends_within(patience) || m_terminal == Terminal::none) // of a group, others may be left
+        tell(SIGCONT); // a stopped one must wake up to end
+        // Of a group, others may be left.
+        if (!ends_within(patience) || m_terminal == Terminal::none)
             tell(SIGKILL);
     }
     return wait();

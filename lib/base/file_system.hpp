@@ -111,10 +111,10 @@ void start_writeback(int fd);
 void sync_file(int fd, std::string_view path_for_errors);
 /// fsync(2) of a directory: the names made, renamed or removed in it before are durable after.
 void sync_directory(int dir_fd, std::string_view path_for_errors);
+void sync_directory(const std::string& path);
 /// syncfs(2) of the file system that @p fd lies on: all that was written to it before is on disk after.
 /// Before Linux 5.8 it does not tell of what could not be written.
 void sync_file_system(int fd, std::string_view path_for_errors);
-void sync_directory(const std::string& path);
 
 // --- names
 // -----------------------------------------------------------------------------------------------------

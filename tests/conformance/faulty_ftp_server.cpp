@@ -22,8 +22,6 @@ const std::string k_silence = "<silence>";
 const std::string k_deafness = "<deafness>";
 const std::string k_hang_up = "<hang up>";
 
-namespace {} // namespace
-
 std::uint16_t unused_port() {
     const int fd = listen_on_loopback();
     const std::uint16_t port = port_of(fd);

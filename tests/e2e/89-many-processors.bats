@@ -146,7 +146,7 @@ killed_at_random() { # PROGRAM [ARG...]: stdin is $input
     upload_hook "$files"/f*
     store
     exits 0
-    # 200 copies and 100 more: 3 MB, at 500 kB/s.
+    # 200 copies and 100 more: 3 MB, at 200 KiB/s.
     { replicate_lines f 1 100; replicate_lines f 101 200 copies=3; } | shuf --random-source=<(yes "$seed") | queue_in_pieces
     kills=0 moments=400
     while ((kills < 20)); do
