@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 SOURCES = $(shell find lib bin tests -name '*.cpp' -o -name '*.hpp')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install bench format check-format lint clean
+.PHONY: help demo test test-crash build install bench format check-format lint clean
 
 help: ## this list
 	@echo 'make TARGET [PREFIX=$(PREFIX)] [DESTDIR=] [JOBS=$(JOBS)]'
@@ -26,6 +26,12 @@ test: ## build everything with all warnings and run all tests; needs root for th
 	cmake --preset dev
 	cmake --build --preset dev -j $(JOBS)
 	ctest --preset dev
+
+test-crash: ## kill, fail and cut the power at every call of every program; needs root, takes about an hour
+	@scripts/install-packages test
+	cmake --preset dev
+	cmake --build --preset dev -j $(JOBS)
+	tests/servers/with-servers tests/crash/run --exhaustive --table
 
 install: ## install into DESTDIR PREFIX: nodespool to bin, programs to libexec, manual pages
 	cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)

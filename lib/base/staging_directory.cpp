@@ -31,6 +31,16 @@ void spread_directories_below(int fd) {
     static_cast<void>(::ioctl(fd, FS_IOC_SETFLAGS, &flags));
 }
 
+std::vector<std::string> staged_entries(int fd, const std::string& path_for_errors) {
+    std::vector<std::string> entries;
+    for_each_entry(fd, path_for_errors, [&](const std::string& entry) {
+        if (entry != k_lock)
+            entries.push_back(entry);
+        return true;
+    });
+    return entries;
+}
+
 } // namespace
 
 StagingDirectory::StagingDirectory(int parent_fd) : m_parent_fd(parent_fd) {
@@ -66,16 +76,15 @@ StagingDirectory::~StagingDirectory() {
 }
 
 bool clear_abandoned_staging(int parent_fd, const std::string& name, int fd) {
+    // Listed before the look for the lock: who is just beginning has no file here before there is one. After
+    // a power cut the files may be here without it.
+    std::vector<std::string> entries = staged_entries(fd, name);
     const std::optional<Fd> lock = try_open_at(fd, k_lock, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-    if (lock && !lock_exclusively(lock->get(), LockWait::no, name))
-        return false;
-    std::vector<std::string> entries;
-    if (lock) // without one it was not taken into use yet, or has been emptied
-        for_each_entry(fd, name, [&](const std::string& entry) {
-            if (entry != k_lock)
-                entries.push_back(entry);
-            return true;
-        });
+    if (lock) {
+        if (!lock_exclusively(lock->get(), LockWait::no, name))
+            return false;
+        entries = staged_entries(fd, name);
+    }
     for (const std::string& entry : entries)
         unlink_at(fd, entry);
     if (lock)

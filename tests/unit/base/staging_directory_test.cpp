@@ -52,6 +52,9 @@ TEST_CASE("what a dead process left in its staging directory is cleared away") {
         std::ofstream(left / "lock") << "";
         std::ofstream(left / ".link.0123456789abcdef.tmp") << "half";
     }
+    SUBCASE("link files, and no lock: it was not on disk yet when the power went") {
+        std::ofstream(left / ".link.0123456789abcdef.tmp") << "half";
+    }
     CHECK(base::clear_abandoned(parent.get(), dir.path()) == 1);
     CHECK(entries_in(dir.path()) == 0);
 }
