@@ -23,13 +23,15 @@ void UploadQueue::add(const std::string& path) {
         throw NoUpload(opened.found.missing ? base::ErrorClass::io : base::ErrorClass::bad_input,
                        shown + ": found " + opened.found.why_not + ", expected an uploaded file",
                        opened.found.missing);
-    base::start_writeback(opened.fd.get());
     m_writing.push_back({path, std::move(opened.fd)});
     if (m_writing.size() >= k_most_writing)
         sync_files();
 }
 
 void UploadQueue::sync_files() {
+    if (m_writing.size() > 1) // for a single one, the sync itself is as fast
+        for (const Writing& file : m_writing)
+            base::start_writeback(file.fd.get());
     for (const Writing& file : std::exchange(m_writing, {})) {
         const std::string shown = m_files->path() + "/" + base::printable(file.path);
         base::FileStatus status;
@@ -50,7 +52,10 @@ void UploadQueue::add_leftover(const std::string& path, const base::FileStatus& 
 }
 
 void UploadQueue::write(const std::string& path, const base::FileStatus& status) {
-    m_directories.emplace(base::parent_of(path));
+    // With all above it: they may be as new as the file.
+    std::string_view directory = base::parent_of(path);
+    while (m_directories.emplace(directory).second && !directory.empty())
+        directory = base::parent_of(directory);
     if (!m_writer)
         m_writer.emplace(m_spool->new_file(queue::Priority::normal));
     m_writer->add(queue::upload_job(path, status.uid, status.size_bytes, status.mtime));

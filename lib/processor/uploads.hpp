@@ -46,9 +46,9 @@ struct QueuedUploads {
     std::vector<Failed> failed; ///< could not be synced, and so were not queued
 };
 
-/// Writes `upload` jobs into one new queue file. Each file, and its entry in its directory, is on disk before
-/// commit() makes the jobs visible: FTP servers don't see to that. After a crash before commit() there is no
-/// job, and a scan finds the file.
+/// Writes `upload` jobs into one new queue file. Each file, and its path from the file space on, is on disk
+/// before commit() makes the jobs visible: FTP servers don't see to that. After a crash before commit() there
+/// is no job, and a scan finds the file.
 class UploadQueue {
   public:
     UploadQueue(const FileSpace& files, const queue::Spool& spool) : m_files(&files), m_spool(&spool) {}
