@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/staged_file.hpp"
 #include "processor/report.hpp"
+#include "queue/worked_off.hpp"
 
 #include <fcntl.h>
 #include <fnmatch.h>

@@ -16,19 +16,7 @@ namespace {
 constexpr double k_last_line_rest_s = 2;
 /// Where the kernel cannot tell whether somebody writes to the file, it must have rested this long.
 constexpr double k_unknown_writer_rest_s = 10;
-constexpr std::chrono::milliseconds k_look_again{100};
-
-/// nullptr also where this user may not read it: its own user's next run settles it.
-std::shared_ptr<ClaimedFile> claim_if_readable(const Spool& spool, const std::string& name) {
-    try {
-        return ClaimedFile::claim(spool, name);
-    } catch (const base::CannotLock&) {
-        throw;
-    } catch (const base::SystemError& error) {
-        base::log(base::LogLevel::warning, error.what());
-        return nullptr;
-    }
-}
+constexpr std::string_view k_set_aside_suffix = ".done";
 
 } // namespace
 
@@ -54,6 +42,18 @@ std::shared_ptr<ClaimedFile> ClaimedFile::claim(const Spool& spool, const std::s
     if (!named || !named->is_same_file(base::status_of(fd->get(), name)))
         return nullptr;
     return std::shared_ptr<ClaimedFile>(new ClaimedFile(spool, name, std::move(*fd), *named));
+}
+
+std::shared_ptr<ClaimedFile> ClaimedFile::claim_set_aside(const Spool& spool, const std::string& entry) {
+    std::shared_ptr<ClaimedFile> file = claim(spool, entry);
+    if (file)
+        file->m_name = entry.substr(1, entry.size() - k_set_aside_suffix.size() - 1);
+    return file;
+}
+
+bool ClaimedFile::is_set_aside_name(std::string_view entry) {
+    return entry.starts_with('.') && entry.ends_with(k_set_aside_suffix) &&
+           entry.size() > k_set_aside_suffix.size() + 1;
 }
 
 base::Timestamp ClaimedFile::queued_at() const {
@@ -150,7 +150,7 @@ bool ClaimedFile::has_live_line() const {
 std::string ClaimedFile::set_aside_name() const {
     constexpr std::size_t k_longest = 240;
     const std::string name = m_name.size() <= k_longest ? m_name : m_name.substr(0, k_longest - 2) + ".q";
-    return "." + name + ".done";
+    return "." + name + std::string(k_set_aside_suffix);
 }
 
 bool ClaimedFile::set_aside() {
@@ -167,9 +167,12 @@ Retirement ClaimedFile::retire() {
     if (!means_this_file(set_aside_name()))
         return Retirement::given_back;
     const base::Writers writers = base::writers_of(m_fd.get());
-    const double rested_s = base::status_of(m_fd.get(), path()).rested_s(m_spool->clock().now());
-    const bool resting = writers == base::Writers::none ||
-                         (writers == base::Writers::cannot_tell && rested_s >= k_unknown_writer_rest_s);
+    const auto has_rested = [&] {
+        return base::status_of(m_fd.get(), path()).rested_s(m_spool->clock().now()) >=
+               k_unknown_writer_rest_s;
+    };
+    const bool resting =
+        writers == base::Writers::none || (writers == base::Writers::cannot_tell && has_rested());
     if (resting && !has_live_line()) {
         base::unlink_at(dir, set_aside_name());
         return Retirement::removed;
@@ -188,29 +191,6 @@ Retirement ClaimedFile::retire() {
     }
     base::sync_directory(dir, m_spool->path());
     return Retirement::given_back;
-}
-
-void settle_set_aside_files(const Spool& spool) {
-    constexpr std::string_view k_suffix = ".done";
-    constexpr std::size_t k_at_once = 256; // each holds a descriptor
-    std::vector<std::string> entries;
-    base::for_each_entry(spool.fd(), spool.path(), [&](const std::string& entry) {
-        if (entry.starts_with('.') && entry.ends_with(k_suffix) && entry.size() > k_suffix.size() + 1)
-            entries.push_back(entry);
-        return true;
-    });
-    while (!entries.empty()) {
-        std::vector<std::shared_ptr<ClaimedFile>> files;
-        for (; !entries.empty() && files.size() < k_at_once; entries.pop_back())
-            if (std::shared_ptr<ClaimedFile> file = claim_if_readable(spool, entries.back())) {
-                file->m_name = entries.back().substr(1, entries.back().size() - k_suffix.size() - 1);
-                files.push_back(std::move(file));
-            }
-        if (!files.empty())
-            spool.clock().sleep_for(k_look_again);
-        for (const auto& file : files)
-            file->retire();
-    }
 }
 
 } // namespace nodespool::queue

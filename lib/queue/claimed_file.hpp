@@ -42,6 +42,9 @@ class ClaimedFile {
     /// Opens and locks @p name. nullopt: another processor holds it, or it is gone or no regular file.
     /// @throws base::CannotLock where the file system cannot lock; base::SystemError where it cannot be read
     static std::shared_ptr<ClaimedFile> claim(const Spool& spool, const std::string& name);
+    /// The same for one that an earlier run set aside, by its name in the directory, @p entry: to retire().
+    static std::shared_ptr<ClaimedFile> claim_set_aside(const Spool& spool, const std::string& entry);
+    [[nodiscard]] static bool is_set_aside_name(std::string_view entry);
 
     [[nodiscard]] const std::string& name() const { return m_name; }
     /// Since when the jobs in it wait, where they don't say it themselves: the name's stamp, else the file's
@@ -75,7 +78,6 @@ class ClaimedFile {
     [[nodiscard]] std::string path() const { return m_spool->path() + "/" + m_name; }
 
   private:
-    friend void settle_set_aside_files(const Spool& spool);
     ClaimedFile(const Spool& spool, std::string name, base::Fd fd, const base::FileStatus& status);
 
     [[nodiscard]] bool means_this_file(const std::string& name) const;
@@ -93,9 +95,5 @@ class ClaimedFile {
     mutable std::mutex m_mutex;
     base::Fd m_tick_fd; ///< write-only, opened for the first tick, closed before writers are looked for
 };
-
-/// Settles what an earlier run set aside (`.NAME.done`) and did not take away: unlinked when nothing in it is
-/// live, else back in the queue. Called at the start of each processor.
-void settle_set_aside_files(const Spool& spool);
 
 } // namespace nodespool::queue

@@ -8,12 +8,6 @@
 
 namespace nodespool::queue {
 
-namespace {
-
-constexpr std::size_t k_files_in_a_batch = 128; // each holds two descriptors
-
-} // namespace
-
 bool Selection::wants(const JobRecord& job, base::Timestamp now) const {
     if (job.keyword != keyword)
         return false;
@@ -67,7 +61,7 @@ bool HandOut::next() {
 
 bool HandOut::is_full() const {
     return m_batch.jobs.size() >= m_limits.jobs || m_batch.text.size() >= m_limits.text_bytes ||
-           m_batch.read_to_end.size() >= k_files_in_a_batch;
+           m_batch.read_to_end.size() >= m_limits.queue_files;
 }
 
 bool HandOut::open_next_file() {

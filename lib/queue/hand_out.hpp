@@ -39,6 +39,7 @@ struct BatchLimits {
     std::size_t jobs = 65536;
     std::size_t text_bytes = 8U << 20U;
     Priorities priorities = Priorities::mixed;
+    std::size_t queue_files = 128; ///< read to their end: each holds two descriptors when it is ticked
 };
 
 class HandOut {

@@ -9,6 +9,8 @@ namespace nodespool::queue {
 
 namespace {
 
+/// Most queue files hold a line or two: the first block is small, each further one larger.
+constexpr std::size_t k_first_block_bytes = 4096;
 constexpr std::size_t k_block_bytes = 65536;
 
 } // namespace
@@ -23,11 +25,12 @@ bool LineReader::fill() {
     m_buffer.erase(0, m_used);
     m_used = 0;
     const std::size_t kept = m_buffer.size();
-    m_buffer.resize(kept + k_block_bytes);
+    const std::size_t block = std::clamp<std::size_t>(m_offset + kept, k_first_block_bytes, k_block_bytes);
+    m_buffer.resize(kept + block);
     char* into = m_buffer.data() + kept;
     const std::size_t got = m_input == Input::file
-                                ? base::read_some_at(m_fd, into, k_block_bytes, m_offset + kept, m_path)
-                                : base::read_some(m_fd, into, k_block_bytes, m_path);
+                                ? base::read_some_at(m_fd, into, block, m_offset + kept, m_path)
+                                : base::read_some(m_fd, into, block, m_path);
     m_buffer.resize(kept + got);
     return got > 0;
 }

@@ -6,6 +6,7 @@
 #include "queue/line_reader.hpp"
 #include "queue/outbox.hpp"
 #include "queue/survey.hpp"
+#include "queue/worked_off.hpp"
 #include "support/spool_fixture.hpp"
 
 #include <doctest/doctest.h>
