@@ -6,8 +6,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -198,34 +196,17 @@ uid_t effective_user() {
     return ::geteuid();
 }
 
-std::string user_name(uid_t uid) {
-    std::vector<char> buffer(16384);
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-        return found->pw_name;
-    return "uid " + std::to_string(uid);
-}
-
 void make_shared_directory(const std::string& path) {
     constexpr mode_t k_mode = 02770;
+    // The usual case is one look.
+    if (const auto there = status_at(k_cwd, path); there && there->type == FileType::directory)
+        return;
     if (!make_directory_at(k_cwd, path, 0770))
         return;
     const Fd fd = open_directory(path);
     give_to_group(fd.get(), "nodespool");
     set_mode(fd.get(), k_mode, path);
     sync_directory(std::string(parent_of(path)));
-}
-
-void give_to_group(int fd, const std::string& group_name) {
-    std::vector<char> buffer(65536);
-    group entry{};
-    group* found = nullptr;
-    if (::getgrnam_r(group_name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
-        found == nullptr)
-        return;
-    if (::fchown(fd, static_cast<uid_t>(-1), found->gr_gid) != 0 && errno != EPERM)
-        throw_errno("give a file to group " + group_name);
 }
 
 void set_mode(int fd, mode_t mode, std::string_view path_for_errors) {
