@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <atomic>
+
 namespace nodespool::base {
 
 namespace {
@@ -32,9 +34,19 @@ std::string temporary_name(const std::string& name) {
     return fmt::format(".{}.{:016x}.tmp", name, random_64_bits());
 }
 
+namespace {
+
+/// The same for a directory that is this process's own.
+std::string counted_name(const std::string& name) {
+    static std::atomic<std::uint64_t> counter{0};
+    return fmt::format(".{}.{:016x}.tmp", name, ++counter);
+}
+
+} // namespace
+
 StagedFile::StagedFile(int dir_fd, const std::string& name, mode_t mode, Guard guard)
     : m_dir_fd(dir_fd),
-      m_temporary(temporary_name(name)) {
+      m_temporary(guard == Guard::staging_directory ? counted_name(name) : temporary_name(name)) {
     if (guard == Guard::staging_directory) {
         m_fd = open_at(m_dir_fd, m_temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
         return;

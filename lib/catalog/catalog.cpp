@@ -121,13 +121,15 @@ void LinkBatch::replace(const Link& link) {
     const std::optional<base::FileStatus> there = base::status_at(m_catalog->m_dir.get(), link.path);
     if (there && there->type == base::FileType::directory) // empty by now, or the rename below will refuse it
         base::remove_directory_at(m_catalog->m_dir.get(), link.path);
-    make_directory_of(link.path);
+    const std::string directory(base::parent_of(link.path));
+    if (!m_directories.contains(directory)) // else another link of this batch lies there
+        make_directory_of(link.path);
     base::StagedFile staged(m_catalog->staging_fd(), "link", k_file_mode, base::Guard::staging_directory);
     staged.append(format_link(link));
     m_moves.erase(link.path);
     m_staged.erase(link.path);
     m_staged.emplace(link.path, std::move(staged));
-    m_directories.emplace(base::parent_of(link.path));
+    m_directories.insert(directory);
 }
 
 void LinkBatch::rely_on(const std::string& path) {

@@ -1,6 +1,7 @@
 // Safe looks into a tree that others write to.
 #include "processor/file_space.hpp"
 
+#include "base/error.hpp"
 #include "base/path_name.hpp"
 #include "base/stable_hash.hpp"
 
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace nodespool::processor {
 
@@ -58,7 +60,21 @@ FileSpace::FileSpace(const std::string& directory, std::chrono::seconds quiet, c
       m_clock(&clock),
       m_dir(base::open_directory(directory)) {}
 
+/// A name in the file space itself leads nowhere else, as long as a link of that name is not followed.
+FileSpace::Found FileSpace::look_at_top(const std::string& name) const {
+    try {
+        const std::optional<base::FileStatus> status = base::status_at(m_dir.get(), name);
+        return status ? found_as(*status) : not_found(base::NotOpened::missing);
+    } catch (const base::SystemError& error) {
+        if (error.code() == EACCES || error.code() == EPERM)
+            return not_found(base::NotOpened::not_allowed);
+        throw;
+    }
+}
+
 FileSpace::Found FileSpace::look(const std::string& path) const {
+    if (path.find('/') == path.npos && path != "..")
+        return look_at_top(path);
     const base::BeneathResult result = base::find_beneath(m_dir.get(), path);
     if (!result.fd.is_open())
         return not_found(result.why);

@@ -54,6 +54,8 @@ class FileSpace {
     [[nodiscard]] std::chrono::seconds quiet() const { return m_quiet; }
 
   private:
+    [[nodiscard]] Found look_at_top(const std::string& name) const;
+
     std::string m_path;
     std::chrono::seconds m_quiet;
     const base::Clock* m_clock;

@@ -46,7 +46,8 @@ StoreWork::StoreWork(const Cluster& cluster, const queue::Spool& spool, const ca
       m_limit(limit_bytes_per_second, spool.clock()),
       m_stop(std::move(stop)),
       m_sending(cluster.root, spool.clock()),
-      m_take_away(m_files) {}
+      m_take_away(m_files),
+      m_hidden(m_files) {}
 
 Assessment StoreWork::assess(Job& job) {
     const std::string& path = job.record.path;
@@ -56,7 +57,9 @@ Assessment StoreWork::assess(Job& job) {
     // Where a file is hidden there is a link file, and most jobs are for new paths. (One that is hidden
     // without it is found when this one is to be hidden, and then the job is looked at again.)
     const bool is_new = why.empty() && !link && job.looks == 0;
-    if (!is_new && m_take_away.leftover(path))
+    // One that comes back to be looked at anew may have met one that was hidden since.
+    const bool may_be_hidden = !is_new && (job.looks > 0 || m_hidden.may_have(path, job.file));
+    if (may_be_hidden && m_take_away.leftover(path))
         return {Verdict::here, ended(Result::again, "an earlier run left it half taken away"), k_compare};
     if (found.not_allowed)
         return {Verdict::ended, ended(Result::resubmitted, found.why_not)};

@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "processor/cluster.hpp"
 #include "processor/file_space.hpp"
+#include "processor/hidden_files.hpp"
 #include "processor/leftover_copies.hpp"
 #include "processor/rate_limit.hpp"
 #include "processor/removals.hpp"
@@ -86,6 +87,7 @@ class StoreWork final : public Work {
     std::function<base::Stop()> m_stop;
     SendingLog m_sending;
     TakeAway m_take_away;
+    HiddenFiles m_hidden; ///< assess() alone, in the feeder's thread
 };
 
 } // namespace nodespool::processor

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/path_name.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -53,12 +54,18 @@ TakeAway::Ending TakeAway::finish(const std::string& path, const std::optional<b
     const std::string hidden = hidden_name(path);
     if (!parent)
         return {};
-    const auto fd = base::try_open_regular(*parent, hidden);
-    if (!fd)
+    const base::BeneathResult opened = base::open_beneath(*parent, hidden, O_RDONLY | O_NOCTTY);
+    if (!opened.fd.is_open()) {
+        if (opened.why == base::NotOpened::not_allowed)
+            throw base::SystemError("open " + hidden, EACCES);
         return {}; // another process finished it
+    }
+    const base::FileStatus there = base::status_of(opened.fd.get(), hidden);
+    if (there.type != base::FileType::regular)
+        return {};
     m_changed.emplace(base::parent_of(path));
-    const bool unchanged = version && base::status_of(fd->get(), hidden).is_same_version(*version);
-    if (unchanged && base::writers_of(fd->get()) != base::Writers::some) {
+    if (version && there.is_same_version(*version) &&
+        base::writers_of(opened.fd.get()) != base::Writers::some) {
         base::unlink_at(*parent, hidden);
         return {};
     }
