@@ -199,7 +199,7 @@ std::unique_ptr<Stream> FtpConnection::open_data() {
             const int error = data->socket().error_at_once();
             if (error == 0) {
                 if (m_protects_data)
-                    data->secure(m_tls->data_side());
+                    data->secure(m_tls->data_side(), TlsStream::Sending::gathered);
                 return data;
             }
             if (!falls_back_to_pasv())

@@ -137,7 +137,7 @@ void FtpLogin::ask_for_tls() {
 
 void FtpLogin::start_tls() {
     m_tls->forget_session();
-    m_control->stream().secure(m_tls->control_side());
+    m_control->stream().secure(m_tls->control_side(), TlsStream::Sending::at_once);
     shake_hands();
 }
 

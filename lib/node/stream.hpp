@@ -18,7 +18,9 @@ class Stream {
     Stream& operator=(const Stream&) = delete;
 
     /// From here on with TLS. The handshake comes with the first bytes, or with shake_hands().
-    void secure(TlsContext::Ssl ssl) { m_tls = std::make_unique<TlsStream>(std::move(ssl), m_socket); }
+    void secure(TlsContext::Ssl ssl, TlsStream::Sending sending) {
+        m_tls = std::make_unique<TlsStream>(std::move(ssl), m_socket, sending);
+    }
     [[nodiscard]] bool is_secure() const { return m_tls != nullptr; }
     base::IoResult shake_hands() { return m_tls->shake_hands(); }
 

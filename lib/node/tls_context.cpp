@@ -46,8 +46,8 @@ TlsContext::TlsContext(const NodeConfig& config, std::string host)
         throw base::Error(base::ErrorClass::io, "cannot start TLS: " + tls_trouble("no memory"));
     SSL_CTX* context = m_context.get();
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                  SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    prefer_short_keys();
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(context, &TlsContext::on_new_session);
@@ -66,6 +66,24 @@ TlsContext::TlsContext(const NodeConfig& config, std::string host)
                           "cannot read the authorities of node " + config.name + " from " +
                               (config.ca_file.empty() ? "the system" : config.ca_file) + ": " +
                               tls_trouble("no certificate"));
+}
+
+void TlsContext::prefer_short_keys() {
+    // OpenSSL names AES-256 before AES-128, which is safe as well, and whose handshake hashes with SHA-256
+    // instead of SHA-384: that shows where every file has a handshake of its own. Only the order changes:
+    // what the system allows is its administrator's choice.
+    std::string first;
+    std::string others;
+    const STACK_OF(SSL_CIPHER)* ciphers = SSL_CTX_get_ciphers(m_context.get());
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
+        const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(ciphers, i);
+        if (SSL_CIPHER_get_kx_nid(cipher) != NID_kx_any)
+            continue; // only those of TLS 1.3 leave the key exchange open
+        std::string& names = SSL_CIPHER_get_cipher_nid(cipher) == NID_aes_128_gcm ? first : others;
+        names += (names.empty() ? "" : ":") + std::string(SSL_CIPHER_get_name(cipher));
+    }
+    if (!first.empty() && !others.empty())
+        SSL_CTX_set_ciphersuites(m_context.get(), (first + ':' + others).c_str());
 }
 
 TlsContext::Ssl TlsContext::side() {
@@ -98,8 +116,15 @@ TlsContext::Ssl TlsContext::data_side() {
         // A copy each time: OpenSSL takes a TLS 1.3 session for used up once it was resumed.
         const std::unique_ptr<SSL_SESSION, SessionFree> copy(SSL_SESSION_dup(m_session.get()));
         SSL_set_session(ssl.get(), copy.get());
+        if (m_group != 0 && SSL_set1_groups(ssl.get(), &m_group, 1) != 1)
+            ERR_clear_error(); // then all are offered
     }
     return ssl;
+}
+
+void TlsContext::forget_session() {
+    m_session.reset();
+    m_group = 0;
 }
 
 int TlsContext::on_new_session(SSL* ssl, SSL_SESSION* session) {
@@ -107,6 +132,9 @@ int TlsContext::on_new_session(SSL* ssl, SSL_SESSION* session) {
     if (context == nullptr) // a data connection
         return 0;
     context->m_session.reset(session);
+    // Before TLS 1.3 the groups also tell which certificates are understood.
+    const bool is_of_use = SSL_version(ssl) == TLS1_3_VERSION;
+    context->m_group = is_of_use ? static_cast<int>(SSL_get_negotiated_group(ssl)) : 0;
     return 1; // it is ours now
 }
 

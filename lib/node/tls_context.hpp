@@ -27,11 +27,12 @@ class TlsContext {
     /// ticket.
     Ssl control_side();
     /// For a data connection. It resumes the session of the control connection: servers take that as the
-    /// proof that both have the same client.
+    /// proof that both have the same client. Its key exchange uses the group on which that one has settled: a
+    /// guess of its own may cost one more round trip and one more pair of keys, for every file.
     Ssl data_side();
     /// Can no data connection resume the session any more, because it is too old?
     [[nodiscard]] bool has_outlived_session() const;
-    void forget_session() { m_session.reset(); }
+    void forget_session();
 
   private:
     struct ContextFree {
@@ -42,12 +43,14 @@ class TlsContext {
     };
 
     static int on_new_session(SSL* ssl, SSL_SESSION* session);
+    void prefer_short_keys();
     Ssl side();
 
     std::string m_host;
     TlsVerify m_verify;
     std::unique_ptr<SSL_CTX, ContextFree> m_context;
     std::unique_ptr<SSL_SESSION, SessionFree> m_session;
+    int m_group = 0; ///< of the key exchange that made m_session, for TLS 1.3: a NID; 0: not known
 };
 
 /// What OpenSSL has to say about the last failure in this thread, and forgets it; @p otherwise where it says

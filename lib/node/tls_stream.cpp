@@ -12,6 +12,13 @@ namespace nodespool::node {
 
 using State = base::IoResult::State;
 
+namespace {
+
+// Some records: what a server is woken for, and what one call to the kernel takes, is worth it.
+constexpr std::size_t k_most_gathered = 256UL * 1024;
+
+} // namespace
+
 BIO_METHOD* TlsStream::method() {
     struct Free {
         void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
@@ -29,7 +36,10 @@ BIO_METHOD* TlsStream::method() {
     return socket_method.get();
 }
 
-TlsStream::TlsStream(TlsContext::Ssl ssl, base::Socket& socket) : m_socket(socket), m_ssl(std::move(ssl)) {
+TlsStream::TlsStream(TlsContext::Ssl ssl, base::Socket& socket, Sending sending)
+    : m_socket(socket),
+      m_sending(sending),
+      m_ssl(std::move(ssl)) {
     BIO* bio = method() != nullptr ? BIO_new(method()) : nullptr;
     if (bio == nullptr)
         throw base::Error(base::ErrorClass::io, "cannot start TLS: " + tls_trouble("no memory"));
@@ -42,20 +52,44 @@ TlsStream::TlsStream(TlsContext::Ssl ssl, base::Socket& socket) : m_socket(socke
 int TlsStream::on_write(BIO* bio, const char* bytes, int size) {
     auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    stream.m_wire = stream.m_socket.send({bytes, static_cast<std::size_t>(size)});
-    if (stream.m_wire.state == State::moved)
-        return static_cast<int>(stream.m_wire.bytes);
-    if (stream.m_wire.state == State::blocked)
+    const std::span<const char> record(bytes, static_cast<std::size_t>(size));
+    const base::IoResult result =
+        stream.m_sending == Sending::gathered ? stream.gather(record) : stream.m_socket.send(record);
+    if (stream.m_wire.state != State::ended) // that an alert could still be sent tells less
+        stream.m_wire = result;
+    if (result.state == State::moved)
+        return static_cast<int>(result.bytes);
+    if (result.state == State::blocked)
         BIO_set_retry_write(bio);
     return -1;
+}
+
+base::IoResult TlsStream::gather(std::span<const char> bytes) {
+    if (!m_gathered.empty() && m_gathered.size() + bytes.size() > k_most_gathered) {
+        const base::IoResult result = send_gathered();
+        if (result.state != State::moved)
+            return result;
+    }
+    m_gathered.insert(m_gathered.end(), bytes.begin(), bytes.end());
+    return {State::moved, bytes.size(), 0};
+}
+
+base::IoResult TlsStream::send_gathered() {
+    while (m_sent < m_gathered.size()) {
+        const base::IoResult result = m_socket.send(std::span(m_gathered).subspan(m_sent));
+        if (result.state != State::moved)
+            return result;
+        m_sent += result.bytes;
+    }
+    m_gathered.clear();
+    m_sent = 0;
+    return {State::moved, 0, 0};
 }
 
 int TlsStream::on_read(BIO* bio, char* into, int size) {
     auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    const std::span<char> space(into, static_cast<std::size_t>(size));
-    stream.m_wire =
-        stream.m_is_patient ? stream.m_socket.receive_patiently(space) : stream.m_socket.receive(space);
+    stream.m_wire = stream.receive_answer({into, static_cast<std::size_t>(size)});
     switch (stream.m_wire.state) {
     case State::moved:
         return static_cast<int>(stream.m_wire.bytes);
@@ -68,6 +102,17 @@ int TlsStream::on_read(BIO* bio, char* into, int size) {
         break;
     }
     return -1;
+}
+
+base::IoResult TlsStream::receive_answer(std::span<char> into) {
+    if (gathered() > 0) { // what is awaited answers this
+        const base::IoResult result = send_gathered();
+        if (result.state != State::moved)
+            return result;
+        if (!m_is_patient)
+            return {State::blocked, 0, 0}; // it cannot have come yet
+    }
+    return m_is_patient ? m_socket.receive_patiently(into) : m_socket.receive(into);
 }
 
 long TlsStream::on_control(BIO* bio, int command, long, void*) {
@@ -92,13 +137,14 @@ base::IoResult TlsStream::result_of(int returned) {
     default:
         break;
     }
+    static_cast<void>(send_gathered()); // an alert, which tells the other side
     // An end without close_notify may be anybody's doing, and is none.
     const long verdict = SSL_get_verify_result(m_ssl.get());
     if (verdict != X509_V_OK && SSL_get_verify_mode(m_ssl.get()) != SSL_VERIFY_NONE)
         m_trouble = std::string("certificate verify failed: ") + X509_verify_cert_error_string(verdict);
     else if (m_wire.state == State::ended)
-        m_trouble = SSL_is_init_finished(m_ssl.get()) == 1 ? "it was closed without the end of TLS"
-                                                           : "it was closed during the TLS handshake";
+        m_trouble = SSL_get_state(m_ssl.get()) == TLS_ST_OK ? "it was closed without the end of TLS"
+                                                            : "it was closed during the TLS handshake";
     else if (m_wire.state != State::failed)
         m_trouble = "TLS: " + tls_trouble("unknown failure");
     ERR_clear_error();
@@ -139,12 +185,16 @@ base::IoResult TlsStream::end_sending() {
             return shaken;
     }
     ERR_clear_error();
-    const int returned = SSL_shutdown(m_ssl.get());
-    return returned >= 0 ? base::IoResult{State::moved, 0, 0} : result_of(returned);
+    if ((SSL_get_shutdown(m_ssl.get()) & SSL_SENT_SHUTDOWN) == 0 || SSL_want_write(m_ssl.get())) {
+        const int returned = SSL_shutdown(m_ssl.get());
+        if (returned < 0)
+            return result_of(returned);
+    }
+    return send_gathered();
 }
 
 bool TlsStream::waits_to_send() const {
-    return SSL_want_write(m_ssl.get());
+    return SSL_want_write(m_ssl.get()) || gathered() > 0;
 }
 
 } // namespace nodespool::node

@@ -6,6 +6,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace nodespool::node {
 
@@ -13,8 +14,14 @@ namespace nodespool::node {
 /// made again, with the same bytes, once the socket is ready.
 class TlsStream {
   public:
+    /// When does the network get what is sent?
+    enum class Sending {
+        at_once, ///< by each send()
+        gathered ///< when much has come together, before something is received, and by end_sending(). So the
+                 ///< end of the handshake, a small file and the end of TLS leave in one packet.
+    };
     /// @param socket  outlives this object
-    TlsStream(TlsContext::Ssl ssl, base::Socket& socket);
+    TlsStream(TlsContext::Ssl ssl, base::Socket& socket, Sending sending);
     TlsStream(const TlsStream&) = delete;
     TlsStream& operator=(const TlsStream&) = delete;
 
@@ -39,10 +46,17 @@ class TlsStream {
     static BIO_METHOD* method();
 
     base::IoResult result_of(int returned);
+    base::IoResult gather(std::span<const char> bytes);
+    base::IoResult send_gathered();
+    base::IoResult receive_answer(std::span<char> into);
+    [[nodiscard]] std::size_t gathered() const { return m_gathered.size() - m_sent; }
 
     base::Socket& m_socket;
+    Sending m_sending;
     bool m_is_patient = false;
     base::IoResult m_wire; ///< what the socket said last
+    std::vector<char> m_gathered;
+    std::size_t m_sent = 0; ///< of m_gathered
     std::string m_trouble;
     TlsContext::Ssl m_ssl;
 };
