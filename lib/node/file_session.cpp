@@ -94,8 +94,8 @@ base::Fd FileSession::durable_directory(const base::Fd& root, const std::string&
 
 void FileSession::copy(SizedSource& source, const base::Fd& file, const Action& action) {
     m_buffer.resize(k_buffer_bytes);
-    while (const std::size_t got = source.read(m_buffer))
-        action.on_node([&] { base::write_all(file.get(), {m_buffer.data(), got}, action.name); });
+    for (std::span<const char> bytes = source.next(m_buffer); !bytes.empty(); bytes = source.next(m_buffer))
+        action.on_node([&] { base::write_all(file.get(), {bytes.data(), bytes.size()}, action.name); });
 }
 
 void FileSession::put(const std::string& name, Source& source) {

@@ -224,6 +224,7 @@ FtpReply FtpConnection::receive_all(const std::string& command, Sink& sink) {
             m_moved = true;
             m_sink.write(bytes);
         }
+        std::span<char> room(std::span<char> space) override { return m_sink.room(space); }
 
       private:
         Sink& m_sink;

@@ -18,6 +18,7 @@ class CountingSink : public Sink {
         m_sink.write(bytes);
         m_bytes += bytes.size();
     }
+    std::span<char> room(std::span<char> space) override { return m_sink.room(space); }
     [[nodiscard]] std::uint64_t bytes() const { return m_bytes; }
 
   private:

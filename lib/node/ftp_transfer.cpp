@@ -68,9 +68,8 @@ void FtpUpload::read_first() {
 }
 
 void FtpUpload::read_next() {
-    const std::size_t got = m_source.read(m_space);
-    m_rest = m_space.first(got);
-    m_at_end = got == 0;
+    m_rest = m_source.next(m_space);
+    m_at_end = m_rest.empty();
 }
 
 bool FtpUpload::send_what_goes() {
@@ -189,10 +188,11 @@ FtpDownloadEnd receive_data(FtpControl& control, std::unique_ptr<Stream> data, S
     };
     const std::span<char> space = buffer.space();
     while (!last || last->is_success()) { // after a refusal nothing comes
-        const base::IoResult result = data->receive(space);
+        const std::span<char> room = sink.room(space);
+        const base::IoResult result = data->receive(room);
         if (result.state == State::moved) {
             has_begun = true;
-            sink.write(space.first(result.bytes));
+            sink.write(room.first(result.bytes));
             continue;
         }
         end.is_whole = result.state == State::ended;

@@ -62,6 +62,9 @@ class Source {
     [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
     /// Fills the front of @p into; 0 at the end.
     virtual std::size_t read(std::span<char> into) = 0;
+    /// The next bytes, good until the next call; none at the end. A source that has them lying somewhere
+    /// gives them from there, any other puts them into @p space.
+    virtual std::span<const char> next(std::span<char> space) { return space.first(read(space)); }
     /// Back to the first byte: the transfer starts again.
     virtual void rewind() = 0;
 };
@@ -74,6 +77,9 @@ class Sink {
     Sink& operator=(const Sink&) = delete;
     virtual ~Sink() = default;
     virtual void write(std::span<const char> bytes) = 0;
+    /// Where the bytes of the next write() are best put: @p space, or the sink's own memory. Never empty.
+    /// What it throws ends the transfer as well.
+    virtual std::span<char> room(std::span<char> space) { return space; }
 };
 
 enum class Removal { removed, was_absent };

@@ -13,11 +13,15 @@ class SizedSource {
 
     /// Fills the front of @p into; 0 at the end, which is exactly after size_bytes().
     std::size_t read(std::span<char> into);
+    /// As Source::next().
+    std::span<const char> next(std::span<char> space);
     void rewind();
 
     [[nodiscard]] std::uint64_t size_bytes() const { return m_size_bytes; }
 
   private:
+    void count(std::size_t got);
+
     Source& m_source;
     std::uint64_t m_size_bytes;
     std::uint64_t m_bytes_read = 0;

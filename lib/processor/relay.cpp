@@ -8,6 +8,7 @@ namespace nodespool::processor {
 namespace {
 
 constexpr std::uint64_t k_ring_bytes = 2UL * 1024 * 1024;
+constexpr std::size_t k_least_room_bytes = 128UL * 1024;
 
 /// Calls @p copy(offset in the ring, offset in the bytes, length) for the one or two pieces of a stretch.
 template <typename Copy>
@@ -34,12 +35,28 @@ bool Relay::has_reader() const {
 }
 
 /// What may be written without overwriting what a reader has yet to see.
-std::size_t Relay::room() const {
+std::size_t Relay::free_bytes() const {
     std::uint64_t oldest = m_written;
     for (const auto& reader : m_readers)
         if (!reader->has_left)
-            oldest = std::min(oldest, reader->position);
+            oldest = std::min(oldest, reader->position - reader->held);
     return m_ring.size() - static_cast<std::size_t>(m_written - oldest);
+}
+
+std::span<char> Relay::room(std::span<char> space) {
+    std::unique_lock lock(m_mutex);
+    if (m_written == m_size)
+        return space;
+    // Not the first few bytes that are free: that would be many small pieces.
+    const std::size_t wanted = std::min(
+        {space.size(), k_least_room_bytes, m_ring.size(), static_cast<std::size_t>(m_size - m_written)});
+    m_has_room.wait(lock, [&] { return !has_reader() || free_bytes() >= wanted; });
+    if (!has_reader())
+        throw NoReader{};
+    const auto start = static_cast<std::size_t>(m_written % m_ring.size());
+    const std::size_t length = std::min({space.size(), free_bytes(), m_ring.size() - start});
+    m_claimed = std::max(m_claimed, m_written + length);
+    return {m_ring.data() + start, length};
 }
 
 void Relay::write(std::span<const char> bytes) {
@@ -47,15 +64,16 @@ void Relay::write(std::span<const char> bytes) {
         std::size_t length = 0;
         {
             std::unique_lock lock(m_mutex);
-            m_has_room.wait(lock, [&] { return !has_reader() || room() > 0; });
+            m_has_room.wait(lock, [&] { return !has_reader() || free_bytes() > 0; });
             if (!has_reader())
                 throw NoReader{};
-            length = std::min(bytes.size(), room());
-            m_claimed = m_written + length;
+            length = std::min(bytes.size(), free_bytes());
+            m_claimed = std::max(m_claimed, m_written + length);
         }
         // No reader looks at this stretch before m_written has passed it.
         in_pieces(m_written, length, m_ring.size(), [&](std::size_t at, std::size_t from, std::size_t count) {
-            std::copy_n(bytes.data() + from, count, m_ring.data() + at);
+            if (bytes.data() + from != m_ring.data() + at) // else they are in place
+                std::copy_n(bytes.data() + from, count, m_ring.data() + at);
         });
         bytes = bytes.subspan(length);
         const std::scoped_lock lock(m_mutex);
@@ -71,34 +89,43 @@ void Relay::close() {
 }
 
 std::size_t Relay::read(Reader& reader, std::span<char> into) {
-    std::uint64_t position = 0;
-    std::size_t length = 0;
-    {
-        std::unique_lock lock(m_mutex);
-        reader.has_begun = true;
-        m_has_bytes.wait(
-            lock, [&] { return m_is_closed || m_written > reader.position || m_size == reader.position; });
-        if (reader.position == m_size)
-            return 0;
-        if (m_written == reader.position)
-            throw SourceLost{};
-        position = reader.position;
-        length = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), m_written - position));
-    }
-    // The writer waits for this reader before it overwrites this stretch.
-    in_pieces(position, length, m_ring.size(), [&](std::size_t at, std::size_t to, std::size_t count) {
-        std::copy_n(m_ring.data() + at, count, into.data() + to);
-    });
+    const std::span<const char> bytes = next(reader, into.size());
+    std::copy(bytes.begin(), bytes.end(), into.begin());
     const std::scoped_lock lock(m_mutex);
-    reader.position += length;
+    release(reader);
+    return bytes.size();
+}
+
+void Relay::release(Reader& reader) {
+    if (reader.held == 0)
+        return;
+    reader.held = 0;
     m_has_room.notify_one();
-    return length;
+}
+
+/// The writer waits for this reader before it overwrites what was given it.
+std::span<const char> Relay::next(Reader& reader, std::size_t most) {
+    std::unique_lock lock(m_mutex);
+    reader.has_begun = true;
+    release(reader);
+    m_has_bytes.wait(lock,
+                     [&] { return m_is_closed || m_written > reader.position || m_size == reader.position; });
+    if (reader.position == m_size)
+        return {};
+    if (m_written == reader.position)
+        throw SourceLost{};
+    const auto start = static_cast<std::size_t>(reader.position % m_ring.size());
+    const auto there = static_cast<std::size_t>(m_written - reader.position);
+    reader.held = std::min({most, there, m_ring.size() - start});
+    reader.position += reader.held;
+    return std::span(m_ring).subspan(start, reader.held);
 }
 
 void Relay::rewind(Reader& reader) {
     const std::scoped_lock lock(m_mutex);
     if (m_claimed > m_ring.size() && reader.position > 0)
         throw CannotRewind{};
+    release(reader);
     reader.position = 0;
 }
 

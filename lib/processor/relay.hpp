@@ -4,6 +4,7 @@
 #include "node/session.hpp"
 
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,10 @@ class Relay {
 
     /// Passes @p bytes on; waits while the buffer is full. @throws NoReader
     void write(std::span<const char> bytes);
+    /// Where the bytes of the next write() are best put: a piece of the buffer, at most as long as @p space;
+    /// waits until there is some. They are then in place. @p space itself after the last byte.
+    /// @throws NoReader
+    std::span<char> room(std::span<char> space);
     [[nodiscard]] std::uint64_t written() const { return m_written; }
     /// No more will come: readers throw SourceLost where the file is not complete.
     void close();
@@ -46,9 +51,13 @@ class Relay {
         explicit Reader(Relay& relay) : m_relay(&relay) {}
         [[nodiscard]] std::uint64_t size_bytes() const override { return m_relay->m_size; }
         std::size_t read(std::span<char> into) override { return m_relay->read(*this, into); }
+        std::span<const char> next(std::span<char> space) override {
+            return m_relay->next(*this, space.size());
+        }
         void rewind() override { m_relay->rewind(*this); }
 
         std::uint64_t position = 0;
+        std::size_t held = 0; ///< bytes before the position that it still looks at
         bool has_begun = false;
         bool has_left = false;
 
@@ -57,8 +66,11 @@ class Relay {
     };
 
     std::size_t read(Reader& reader, std::span<char> into);
+    std::span<const char> next(Reader& reader, std::size_t most);
+    /// What it was given may be overwritten.
+    void release(Reader& reader);
     void rewind(Reader& reader);
-    [[nodiscard]] std::size_t room() const;
+    [[nodiscard]] std::size_t free_bytes() const;
     [[nodiscard]] bool has_reader() const;
 
     std::uint64_t m_size;

@@ -30,6 +30,10 @@ class ReplicateTransfer::FromSource final : public node::Sink {
         m_position += bytes.size();
         m_transfer->pass_on(bytes.subspan(known));
     }
+    std::span<char> room(std::span<char> space) override {
+        // What comes before that is known already, and dropped.
+        return m_position == m_transfer->m_relay.written() ? m_transfer->m_relay.room(space) : space;
+    }
     [[nodiscard]] std::uint64_t position() const { return m_position; }
 
   private:
