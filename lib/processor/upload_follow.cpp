@@ -17,6 +17,8 @@ namespace {
 constexpr std::chrono::seconds k_longest_wait{10};
 /// Directories that cannot be watched are looked at so often.
 constexpr std::chrono::seconds k_rescan{60};
+/// A sync takes as long for many uploads as for one: what comes in so soon after a group goes into the next.
+constexpr std::chrono::milliseconds k_between_groups{5};
 constexpr std::chrono::seconds k_first_retry{1};
 constexpr std::chrono::seconds k_longest_retry{60};
 
@@ -104,6 +106,7 @@ class Follow {
         }
         QueuedUploads queued = uploads.commit();
         m_pending.clear();
+        m_next_try = now() + k_between_groups;
         m_listener->queued(queued);
     }
 
