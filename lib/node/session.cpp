@@ -22,6 +22,18 @@ void Session::run(Feed& feed) {
     }
 }
 
+bool takes_many_at_once(const NodeConfig& config, Request::Kind kind) {
+    const bool is_sftp = config.url.starts_with("sftp:");
+    const bool is_ftp = config.url.starts_with("ftp:") || config.url.starts_with("ftps:");
+    switch (kind) {
+    case Request::Kind::put:
+        return is_sftp;
+    case Request::Kind::remove:
+        return is_sftp || is_ftp;
+    }
+    throw base::Error(base::ErrorClass::bug, "internal error: a request of no kind");
+}
+
 std::unique_ptr<Session> make_session(const NodeConfig& config, Interrupt interrupt) {
     NodeUrl url = split_node_url(config.url, config.name);
     switch (url.scheme) {

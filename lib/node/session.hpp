@@ -169,6 +169,10 @@ class Session {
     virtual std::vector<std::string> features() = 0;
 };
 
+/// Does one session have so many such requests under way that, on a fast link, more sessions gain nothing?
+/// Otherwise they go one after another, and as many sessions do as much more.
+[[nodiscard]] bool takes_many_at_once(const NodeConfig& config, Request::Kind kind);
+
 /// Opens nothing yet: the first call on the session connects.
 std::unique_ptr<Session> make_session(const NodeConfig& config, Interrupt interrupt = {});
 

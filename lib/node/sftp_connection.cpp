@@ -99,7 +99,7 @@ void SftpConnection::log_in() {
     receive_version();
     m_askpass.reset();
     m_logged_in = true;
-    learn_limits();
+    ask_for_limits();
 }
 
 void SftpConnection::receive_version() {
@@ -129,14 +129,12 @@ void SftpConnection::receive_version() {
         fail_garbled("found SFTP version " + std::to_string(m_version) + ", expected 3");
 }
 
-void SftpConnection::learn_limits() {
+void SftpConnection::ask_for_limits() {
     m_write_bytes = m_read_bytes = k_safe_bytes;
     m_most_open = 0;
     if (!m_extensions.contains(std::string(k_limits)))
         return;
-    bool done = false;
-    send_string(SftpType::extended, k_limits, [&](SftpReply& reply) {
-        done = true;
+    send_string(SftpType::extended, k_limits, [this](SftpReply& reply) {
         if (!reply.is_or_status(SftpType::extended_reply))
             return;
         const std::uint64_t packet_bytes = reply.fields.u64();
@@ -146,8 +144,6 @@ void SftpConnection::learn_limits() {
         if (packet_bytes != 0 && packet_bytes < k_safe_bytes)
             m_read_bytes = m_write_bytes = std::max<std::size_t>(packet_bytes / 2, 1024);
     });
-    while (!done)
-        pump();
 }
 
 bool SftpConnection::write_some() {

@@ -89,6 +89,8 @@ class SftpConnection {
     /// them, or as soon as there is room for more output.
     /// @throws SftpTrouble (the connection is no more), Interrupted (nor is it then)
     void pump();
+    /// Writes as much as ssh takes now, without waiting. What became of the connection pump() says.
+    void push() { static_cast<void>(write_some()); }
     /// Asks whether to break off. @throws Interrupted; the connection is no more then
     void heed_interrupt();
     /// Bytes that ssh has not taken yet.
@@ -96,9 +98,9 @@ class SftpConnection {
 
     [[nodiscard]] const std::map<std::string, std::string>& extensions() const { return m_extensions; }
     [[nodiscard]] std::uint32_t version() const { return m_version; }
-    /// Most bytes in one request to read.
+    /// Most bytes in one request to read. More, once the server has told its limits.
     [[nodiscard]] std::size_t read_bytes() const { return m_read_bytes; }
-    /// Most files that the server has open at once; 0: it does not say.
+    /// Most files that the server has open at once; 0: it does not say, or has not said yet.
     [[nodiscard]] std::uint64_t most_open() const { return m_most_open; }
 
     /// @p text as one line that may be told: without the password.
@@ -107,7 +109,8 @@ class SftpConnection {
   private:
     void start();
     void log_in();
-    void learn_limits();
+    /// Goes out with the first requests; until the answer is there, what every server takes is the limit.
+    void ask_for_limits();
     void receive_version();
     /// false: ssh takes no more.
     bool write_some();

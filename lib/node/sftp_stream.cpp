@@ -9,8 +9,12 @@ namespace nodespool::node {
 
 namespace {
 
-/// Two round trips a file: enough to keep a server busy that is 30 ms away.
-constexpr std::size_t k_most_under_way = 64;
+/// Two round trips a file: enough to keep a server busy that is 100 ms away. The feed may give fewer.
+constexpr std::size_t k_most_under_way = 512;
+/// To begin a file takes time, in which the server can do something for those before it.
+constexpr std::size_t k_begun_at_once = 32;
+/// Where the server does not say how many files it has open at once.
+constexpr std::size_t k_safe_under_way = 64;
 /// Sent and not acknowledged, of all files together.
 constexpr std::size_t k_window_bytes = 4 * 1024 * 1024;
 /// Read from the sources before ssh takes it.
@@ -20,7 +24,7 @@ constexpr std::size_t k_most_unwritten_bytes = 256 * 1024;
 
 std::size_t SftpStream::most_under_way() const {
     const std::uint64_t limit = m_work.connection.most_open();
-    return limit == 0 ? k_most_under_way
+    return limit == 0 ? k_safe_under_way
                       : static_cast<std::size_t>(std::min<std::uint64_t>(limit, k_most_under_way));
 }
 
@@ -77,6 +81,8 @@ void SftpStream::take_more() {
         admit(*request);
         if (m_tasks.size() > count)
             m_tasks.back()->start();
+        if (m_tasks.size() % k_begun_at_once == 0)
+            m_work.connection.push();
     }
 }
 

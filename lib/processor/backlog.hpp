@@ -14,7 +14,10 @@ namespace nodespool::processor {
 /// A large job keeps a connection busy for so long that small ones must not stand behind it.
 enum class JobSize { small, large };
 
-/// From 16 MiB on a job that moves bytes is large; a removal moves none.
+/// What a job sends or relays; a removal moves nothing.
+std::uint64_t bytes_moved_by(const Job& job);
+
+/// From 16 MiB on a job that moves bytes is large.
 JobSize size_of(const Job& job);
 
 /// Not thread-safe: the scheduler guards it.
@@ -38,6 +41,9 @@ class Backlog {
     [[nodiscard]] std::size_t size() const { return m_small.size() + m_large.size(); }
     [[nodiscard]] const Line& line(JobSize size) const { return size == JobSize::small ? m_small : m_large; }
 
+    /// What its small jobs move.
+    [[nodiscard]] std::uint64_t small_bytes() const { return m_small_bytes; }
+
     /// Since when the first has waited; a large one that small ones overtake only where no small one waits.
     /// Not of an empty backlog.
     [[nodiscard]] base::MonotonicTime first_since() const {
@@ -58,6 +64,7 @@ class Backlog {
 
     Line m_small;
     Line m_large;
+    std::uint64_t m_small_bytes = 0;
     std::int64_t m_first = 0;
     std::int64_t m_next = 0;
 };

@@ -48,7 +48,8 @@ class Lanes {
   public:
     struct Limits {
         unsigned lanes = 1;
-        std::size_t under_way = 64; ///< jobs that all streams together have files open for, besides one each
+        /// Jobs that all streams together have files open for, besides one each; shared out evenly.
+        std::size_t under_way = 64;
     };
 
     /// @param interrupt  breaks transfers off when it becomes true
@@ -81,6 +82,7 @@ class Lanes {
     SessionPool m_sessions;
     std::size_t m_most_under_way;
     std::atomic<std::size_t> m_under_way{0};
+    std::atomic<std::size_t> m_streams{0};
     std::vector<std::thread> m_threads;
 };
 

@@ -14,7 +14,7 @@ constexpr std::uint64_t k_most_bytes_under_way = 8U << 20U;
 /// A job that fails in company is spared so often.
 constexpr unsigned k_most_put_back = 3;
 
-/// Counts one of the jobs under way over all lanes.
+/// Counts one of the streams, or of the jobs under way, over all lanes.
 class Ticket {
   public:
     explicit Ticket(std::atomic<std::size_t>& count) : m_count(&count) { ++count; }
@@ -39,6 +39,7 @@ class Lanes::Stream final : public node::Feed {
         : m_lanes(&lanes),
           m_first(std::move(task.job)),
           m_seats(std::move(task.seats)),
+          m_stream(lanes.m_streams),
           m_node(m_seats.targets.at(0)),
           m_session(lanes.m_sessions.take(m_node)) {}
 
@@ -73,7 +74,7 @@ class Lanes::Stream final : public node::Feed {
         if (entry.empty())
             return;
         Carried carried = std::move(entry.mapped());
-        m_bytes_under_way -= bytes_of(*carried.job);
+        m_bytes_under_way -= bytes_moved_by(*carried.job);
         if (request.error) {
             m_is_giving = false;
             fail(std::move(carried), request.error);
@@ -98,14 +99,12 @@ class Lanes::Stream final : public node::Feed {
         Errand::Reach reach;
     };
 
-    static std::uint64_t bytes_of(const Job& job) {
-        return job.record.keyword == queue::Keyword::remove ? 0 : job.record.size_bytes;
-    }
-
     /// The first job is always begun, so that a stream has something under way whatever the limits.
     JobPtr more() {
-        const bool is_filled =
-            m_bytes_under_way >= k_most_bytes_under_way || m_lanes->m_under_way >= m_lanes->m_most_under_way;
+        const std::size_t most = m_lanes->m_most_under_way;
+        const std::size_t streams = m_lanes->m_streams;
+        const bool is_filled = m_bytes_under_way >= k_most_bytes_under_way || m_lanes->m_under_way >= most ||
+                               m_under_way.size() >= (most + streams - 1) / streams;
         if (is_filled && !m_under_way.empty())
             return nullptr;
         return m_lanes->m_scheduler->take_more(m_seats, m_given);
@@ -117,7 +116,7 @@ class Lanes::Stream final : public node::Feed {
                 job->outcome = {Result::left, "its line was edited"};
             } else if (auto errand = m_lanes->m_work->begin(*job, name())) {
                 node::Request* const request = &errand->request;
-                m_bytes_under_way += bytes_of(*job);
+                m_bytes_under_way += bytes_moved_by(*job);
                 m_under_way.emplace(request,
                                     Carried{std::move(job), std::move(errand), Ticket(m_lanes->m_under_way)});
                 return request;
@@ -252,6 +251,7 @@ class Lanes::Stream final : public node::Feed {
     Lanes* m_lanes;
     JobPtr m_first;
     Scheduler::Seats m_seats;
+    Ticket m_stream;
     std::size_t m_node;
     std::unique_ptr<node::Session> m_session;
     std::size_t m_given = 0;

@@ -26,10 +26,12 @@ constexpr std::chrono::seconds k_longest_wait{60};
 /// A queue file was claimed by another run, or not let go of yet by this one.
 constexpr std::chrono::seconds k_busy_wait{2};
 
-/// How many files all lanes together may have under way, besides one each.
+/// How many files all lanes together may have under way, besides one each. A single one has many, so that it
+/// keeps a server busy that is far away.
 std::size_t most_under_way(std::size_t descriptors, unsigned lanes) {
     constexpr std::size_t k_most_a_lane = 64;
-    return std::min<std::size_t>(descriptors / 8, k_most_a_lane * lanes);
+    constexpr std::size_t k_most_of_few = 256;
+    return std::min(descriptors / 8, std::max(k_most_of_few, k_most_a_lane * lanes));
 }
 
 /// How many queue files may be claimed at once: each holds up to two descriptors; lanes and groups need

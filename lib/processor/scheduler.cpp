@@ -56,9 +56,12 @@ std::vector<bool> Scheduler::candidates(const Job& job) const {
 }
 
 void Scheduler::enqueue(std::size_t node, JobPtr& job) {
-    m_nodes[node].health.given(m_clock->monotonic());
-    m_nodes[node].backlog.push_back(std::move(job), m_clock->monotonic());
-    m_work.notify_one();
+    Node& at = m_nodes[node];
+    const Job& waiting = *job;
+    at.health.given(m_clock->monotonic());
+    at.backlog.push_back(std::move(job), m_clock->monotonic());
+    if (is_worth_a_connection(at, waiting)) // else it is for a lane that works already
+        m_work.notify_one();
 }
 
 Scheduler::Placement Scheduler::place(JobPtr& job) {

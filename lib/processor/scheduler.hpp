@@ -2,7 +2,9 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "node/session.hpp"
 #include "processor/backlog.hpp"
+#include "processor/connection_growth.hpp"
 #include "processor/connection_limit.hpp"
 #include "processor/job.hpp"
 #include "processor/node_choice.hpp"
@@ -35,7 +37,10 @@ namespace nodespool::processor {
 /// and since the last one ended. A job never overtakes one of higher priority (queue files `0-...` before
 /// others before `9-...`) because of size. A large job shares no stream with small ones.
 ///
-/// A node that refuses connections gets fewer for a while (ConnectionLimit).
+/// A node that refuses connections gets fewer for a while (ConnectionLimit). For small jobs that one session
+/// does many of at once it gets only as many as are worth their login: by what was measured
+/// (ConnectionGrowth), or one for each 32 MiB that wait. Large jobs, and those that go one after another over
+/// a connection, get theirs at once, and leave those of the small ones alone.
 class Scheduler {
   public:
     /// A backlog of this length is never too much.
@@ -72,6 +77,9 @@ class Scheduler {
         std::optional<std::size_t> source;
         JobSize size = JobSize::small;
         bool has_worked = false; ///< the first target did something over this connection
+        bool is_shared = false; ///< with other small jobs: of the connections that are counted by their worth
+        /// Since when it is waited for, where the node had not so many such connections before.
+        std::optional<base::MonotonicTime> logs_in_since;
     };
     struct Task {
         JobPtr job;
@@ -133,11 +141,19 @@ class Scheduler {
 
   private:
     struct Node {
-        explicit Node(node::NodeConfig of) : config(std::move(of)), limit(config.connections) {}
+        explicit Node(node::NodeConfig of)
+            : config(std::move(of)),
+              limit(config.connections),
+              growth(config.connections),
+              shares_puts(node::takes_many_at_once(config, node::Request::Kind::put)),
+              shares_removals(node::takes_many_at_once(config, node::Request::Kind::remove)) {}
 
         node::NodeConfig config; ///< of the last entry, "here": only connections count
         NodeHealth health;
         ConnectionLimit limit;
+        ConnectionGrowth growth;
+        bool shares_puts; ///< one session does many at once
+        bool shares_removals;
         std::string why_closed; ///< by the operator; empty: open
         std::string last_error_text;
         std::optional<base::Timestamp> last_error;
@@ -148,6 +164,8 @@ class Scheduler {
         base::MonotonicTime last_large; ///< when the last of these ended
         unsigned connections = 0;       ///< held by lanes
         unsigned working = 0;           ///< those of them over which something was done
+        unsigned shared = 0;            ///< those of them for small jobs that share one
+        unsigned most_shared = 0;       ///< of these, ever, that worked
     };
 
     [[nodiscard]] bool can_take(const Node& node, const Job& job, std::size_t index) const;
@@ -162,12 +180,20 @@ class Scheduler {
     [[nodiscard]] bool can_read(const Job& job, std::size_t index) const;
     [[nodiscard]] bool can_read_somewhere(const Job& job) const;
     [[nodiscard]] bool has_connection(std::size_t index) const;
+    [[nodiscard]] static bool is_sharing(const Node& node, const Job& job);
+    [[nodiscard]] static unsigned worth(const Node& node);
+    [[nodiscard]] static bool is_worth_a_connection(const Node& node, const Job& job);
+    [[nodiscard]] static unsigned most_useful(const Node& node);
+    void look_for_growth();
+    [[nodiscard]] base::MonotonicTime next_growth() const;
     [[nodiscard]] std::optional<std::size_t> free_source(const Job& job) const;
     [[nodiscard]] std::vector<bool> further_targets(const Job& job, std::size_t first) const;
     [[nodiscard]] bool has_seats(const Job& job, std::size_t first) const;
     Seats seat(const Job& job, std::size_t first);
+    void count_shared(Node& node, Seats& seats);
     void take_source(const Job& job, Seats& seats);
     void note_success(Node& node);
+    void note_ended(Node& node, const Seats& seats);
     [[nodiscard]] unsigned fair_share() const;
     /// A job's place in a backlog.
     struct Place {

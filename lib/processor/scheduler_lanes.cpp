@@ -13,7 +13,7 @@ unsigned Scheduler::fair_share() const {
     std::vector<unsigned> limits;
     for (const Node& node : m_nodes)
         if (!node.backlog.empty() || node.active > 0)
-            limits.push_back(node.limit.allowed());
+            limits.push_back(most_useful(node));
     std::sort(limits.begin(), limits.end());
     unsigned lanes = m_lanes;
     unsigned share = m_lanes;
@@ -100,6 +100,7 @@ std::optional<Scheduler::Task> Scheduler::take() {
     for (;;) {
         if (m_closed)
             return std::nullopt;
+        look_for_growth();
         if (const std::optional<Next> next = next_for_a_lane()) {
             Task task{m_nodes[next->node].backlog.take(next->place.size, next->place.at), {}};
             task.seats = seat(*task.job, next->node);
@@ -108,9 +109,12 @@ std::optional<Scheduler::Task> Scheduler::take() {
         }
         if (next_lag() <= m_clock->monotonic() && relieve_nodes_that_lag())
             continue;
-        if (const base::MonotonicTime lag = next_lag();
-            lag > m_clock->monotonic() && lag != base::MonotonicTime::max())
-            m_work.wait_until(lock, lag);
+        const base::MonotonicTime now = m_clock->monotonic();
+        base::MonotonicTime wake = next_growth();
+        if (const base::MonotonicTime lag = next_lag(); lag > now)
+            wake = std::min(wake, lag);
+        if (wake > now && wake != base::MonotonicTime::max())
+            m_work.wait_until(lock, wake);
         else
             m_work.wait(lock);
     }
@@ -174,6 +178,48 @@ std::optional<std::size_t> Scheduler::free_source(const Job& job) const {
     return best;
 }
 
+/// Does a session do many such jobs at once, so that each connection more must be worth its login?
+bool Scheduler::is_sharing(const Node& node, const Job& job) {
+    return (job.record.keyword == queue::Keyword::remove ? node.shares_removals : node.shares_puts) &&
+           job.need.is_simple() && size_of(job) == JobSize::small;
+}
+
+/// How many connections the node should have for small jobs that share them.
+unsigned Scheduler::worth(const Node& node) {
+    // So much takes a connection longer than a login, however fast the link is: ciphers and disks.
+    constexpr std::uint64_t k_bytes_each = 32U << 20U;
+    const std::uint64_t by_bytes = 1 + node.backlog.small_bytes() / k_bytes_each;
+    return static_cast<unsigned>(std::max<std::uint64_t>(node.growth.worth(), by_bytes));
+}
+
+bool Scheduler::is_worth_a_connection(const Node& node, const Job& job) {
+    return !is_sharing(node, job) || node.shared < worth(node);
+}
+
+/// How many lanes the node has use for, as its backlog stands.
+unsigned Scheduler::most_useful(const Node& node) {
+    const Backlog::Line& small = node.backlog.line(JobSize::small);
+    if (small.empty() || !node.backlog.line(JobSize::large).empty() || !is_sharing(node, *small.front().job))
+        return node.limit.allowed();
+    return std::min(node.limit.allowed(), node.active - node.shared + worth(node));
+}
+
+void Scheduler::look_for_growth() {
+    for (Node& node : m_nodes)
+        if (node.shared > 0 &&
+            node.growth.look(node.backlog.line(JobSize::small).size(), m_clock->monotonic()))
+            m_work.notify_all();
+}
+
+/// When a lane that waits should look again; max: whatever changes wakes it.
+base::MonotonicTime Scheduler::next_growth() const {
+    base::MonotonicTime next = base::MonotonicTime::max();
+    for (const Node& node : m_nodes)
+        if (node.shared > 0)
+            next = std::min(next, node.growth.next_look());
+    return next;
+}
+
 std::vector<bool> Scheduler::further_targets(const Job& job, std::size_t first) const {
     std::vector<bool> further = candidates(job);
     further[first] = false;
@@ -185,7 +231,7 @@ std::vector<bool> Scheduler::further_targets(const Job& job, std::size_t first) 
 bool Scheduler::has_seats(const Job& job, std::size_t first) const {
     if (first == m_node_count)
         return true;
-    if (!has_connection(first))
+    if (!has_connection(first) || !is_worth_a_connection(m_nodes[first], job))
         return false;
     if (!job.need.sources.empty() && can_read_somewhere(job) && !free_source(job))
         return false;
@@ -213,6 +259,8 @@ Scheduler::Seats Scheduler::seat(const Job& job, std::size_t first) {
         return index;
     };
     seats.targets.push_back(hold(first));
+    if (is_sharing(m_nodes[first], job))
+        count_shared(m_nodes[first], seats);
     std::vector<bool> further(m_node_count);
     if (job.need.targets > 1)
         further = further_targets(job, first);
@@ -227,6 +275,17 @@ Scheduler::Seats Scheduler::seat(const Job& job, std::size_t first) {
     }
     take_source(job, seats);
     return seats;
+}
+
+void Scheduler::count_shared(Node& node, Seats& seats) {
+    const base::MonotonicTime now = m_clock->monotonic();
+    seats.is_shared = true;
+    if (++node.shared == 1) {
+        node.growth.begin(now);
+        m_work.notify_all(); // those that wait for more of them to be worth it look at the clock from here on
+    }
+    if (node.shared > node.most_shared)
+        seats.logs_in_since = now;
 }
 
 void Scheduler::take_source(const Job& job, Seats& seats) {
@@ -244,6 +303,7 @@ void Scheduler::release(const Seats& seats) {
     Node& first = m_nodes[seats.targets.empty() ? m_node_count : seats.targets.front()];
     --first.active;
     first.working -= seats.has_worked ? 1 : 0;
+    first.shared -= seats.is_shared ? 1 : 0;
     if (seats.size == JobSize::large) {
         --first.large;
         first.last_large = m_clock->monotonic();
@@ -273,9 +333,21 @@ void Scheduler::succeeded(std::size_t node) {
 void Scheduler::succeeded(Seats& seats) {
     const std::scoped_lock lock(m_mutex);
     Node& node = m_nodes[seats.targets.at(0)];
+    if (seats.is_shared)
+        note_ended(node, seats);
     node.working += seats.has_worked ? 0 : 1;
     seats.has_worked = true;
     note_success(node);
+}
+
+void Scheduler::note_ended(Node& node, const Seats& seats) {
+    if (!seats.has_worked && seats.logs_in_since) {
+        const base::MonotonicTime now = m_clock->monotonic();
+        node.most_shared = std::max(node.most_shared, node.shared);
+        node.growth.logged_in(now - *seats.logs_in_since, now);
+        m_work.notify_all(); // what waits for a look now waits for another time
+    }
+    node.growth.job_ended();
 }
 
 void Scheduler::note_success(Node& node) {

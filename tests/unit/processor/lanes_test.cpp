@@ -437,6 +437,15 @@ TEST_CASE("files under way fit the descriptors that there are") {
     CHECK(lab.work.most_open >= 10);
 }
 
+TEST_CASE("a stream that is alone has under way what all lanes may have") {
+    Lab lab({1}, 4);
+    lab.nodes.window = 1000;
+    lab.queue_many(1000);
+    lab.run(256);
+    CHECK(lab.count(Result::done) == 1000);
+    CHECK(lab.nodes.most_under_way == 256);
+}
+
 TEST_CASE("what is under way is bounded in bytes, too") {
     Lab lab({1}, 1);
     lab.queue_many(50, std::to_string(3U << 20U) + " 1");

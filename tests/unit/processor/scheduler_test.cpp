@@ -158,6 +158,69 @@ TEST_CASE("while others have work no node holds more than its share of the lanes
     }
 }
 
+TEST_CASE("small jobs that share a connection get another one only when it is worth its login") {
+    test::ManualMonotonicClock clock;
+    std::vector<node::NodeConfig> configs = nodes({8, 8});
+    configs[0].url = "sftp://h/";
+    configs[1].url = "ftp://h/";
+    Scheduler scheduler(configs, 8, clock);
+    const auto place = [&](int count, const std::string& line) {
+        for (int i = 0; i < count; ++i) {
+            JobPtr next = job(line);
+            REQUIRE(scheduler.place(next) == Scheduler::Placement::placed);
+        }
+    };
+    place(2000, "store a 1 1 n1");
+    auto first = scheduler.take();
+    REQUIRE(first->seats.targets.at(0) == 0);
+    using Lanes = std::map<std::size_t, int>;
+    SUBCASE("one is enough, and the lanes are for the other node") {
+        place(100, "store b 1 1 n2");
+        CHECK(lanes_by_node(scheduler, 7) == Lanes{{1, 7}});
+        scheduler.release(first->seats);
+        CHECK(scheduler.take()->seats.targets.at(0) == 0);
+    }
+    SUBCASE("after a rate at which the rest takes long") {
+        clock.time += 50ms;
+        scheduler.succeeded(first->seats);
+        clock.time += 200ms;
+        scheduler.succeeded(first->seats);
+        place(100, "store b 1 1 n2");
+        CHECK(lanes_by_node(scheduler, 7) == Lanes{{0, 1}, {1, 6}});
+    }
+    SUBCASE("after a silence") {
+        place(100, "store b 1 1 n2");
+        clock.time += 2s;
+        auto second = scheduler.take();
+        CHECK(second->seats.targets.at(0) == 1);
+        CHECK(lanes_by_node(scheduler, 6) == Lanes{{0, 1}, {1, 5}});
+    }
+    SUBCASE("for the bytes that wait") {
+        place(9, "store c 16000000 1 n1");
+        place(100, "store b 1 1 n2");
+        CHECK(lanes_by_node(scheduler, 7) == Lanes{{0, 3}, {1, 4}});
+    }
+    SUBCASE("a large job has its own at once") {
+        place(1, "store d 20000000 1 n1");
+        place(100, "store b 1 1 n2");
+        const auto small = scheduler.take();
+        CHECK(small->seats.targets.at(0) == 1);
+        bool took_large = false;
+        for (int i = 0; i < 6; ++i) {
+            const auto task = scheduler.take();
+            took_large = took_large || task->job->record.path == "d";
+        }
+        CHECK(took_large);
+    }
+    SUBCASE("removals share one of FTP, too, stores do not") {
+        place(10, "remove n2 00/00/x 1 path=x");
+        place(1, "store b 1 1 n2");
+        CHECK(scheduler.take()->seats.targets.at(0) == 1);
+        CHECK(scheduler.take()->job->record.path == "b");
+    }
+    scheduler.close();
+}
+
 TEST_CASE("jobs that only a busy node may take do not stop those for others") {
     test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({1, 1}), 2, clock);
