@@ -179,6 +179,16 @@ void Socket::carry_messages() {
     set_option(m_fd.get(), IPPROTO_TCP, TCP_KEEPCNT, k_keepalive_probes);
 }
 
+void Socket::send_in_step() {
+    // The kernel doubles it: 256 KiB each 200 us are 1.3 GB/s, which is more than one connection carries.
+    constexpr std::uint32_t k_near_us = 200;
+    constexpr int k_queue_bytes = 128 * 1024;
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(m_fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_rtt <= k_near_us)
+        set_option(m_fd.get(), SOL_SOCKET, SO_SNDBUF, k_queue_bytes);
+}
+
 IoResult Socket::send(std::span<const char> bytes) {
     if (m_connect_error != 0)
         return {IoResult::State::failed, 0, m_connect_error};

@@ -81,6 +81,10 @@ class Socket {
     /// For a connection of small messages: they go out at once, and a silent network is noticed.
     void carry_messages();
 
+    /// For a connection that stands and that much will be sent over: where the other side is near, no more is
+    /// queued than the processor's caches hold.
+    void send_in_step();
+
     IoResult send(std::span<const char> bytes);
     IoResult receive(std::span<char> into);
     /// Waits for bytes, at most k_patience. Only after carry_messages().

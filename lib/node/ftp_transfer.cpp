@@ -112,10 +112,13 @@ bool FtpUpload::send_what_goes() {
 }
 
 void FtpUpload::take(FtpReply reply) {
-    if (reply.is_preliminary())
-        m_was_begun = true;
-    else
+    if (!reply.is_preliminary()) {
         m_last = std::move(reply);
+        return;
+    }
+    m_was_begun = true;
+    if (m_awaits_consent && m_data)
+        m_data->socket().send_in_step();
 }
 
 void FtpUpload::take_what_came(FtpControl& control) {
