@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace nodespool::processor {
 
@@ -24,6 +25,12 @@ std::vector<Job*> with_effect(const std::vector<JobPtr>& group) {
 /// as for many. The first job after a pause does not wait.
 constexpr std::chrono::milliseconds k_group_interval{5};
 constexpr std::size_t k_full_group = 64;
+
+/// Is its line to be ticked?
+bool is_finished(const Job& job) {
+    const Result result = job.outcome.result;
+    return result != Result::left && result != Result::passed_over && result != Result::again;
+}
 
 } // namespace
 
@@ -198,6 +205,7 @@ void Committer::answer(std::vector<JobPtr>& group) {
             leave(back, error);
         }
     }
+    tick(group);
     for (JobPtr& job : group)
         end(std::move(job));
 }
@@ -208,24 +216,45 @@ void Committer::end(JobPtr job) {
         m_exits.look_again(std::move(job));
         return;
     }
-    if (job->outcome.result == Result::left || job->outcome.result == Result::passed_over)
+    if (!is_finished(*job))
         file->lines_stay = true;
-    else
-        tick(*job);
     --file->in_flight;
     m_exits.ended(std::move(job));
     maybe_finish(file);
 }
 
-void Committer::tick(Job& job) const {
+/// Ticks the lines of finished jobs, file by file.
+void Committer::tick(const std::vector<JobPtr>& group) {
+    std::vector<Job*> jobs;
+    for (const JobPtr& job : group)
+        if (is_finished(*job))
+            jobs.push_back(job.get());
+    std::sort(jobs.begin(), jobs.end(), [](const Job* a, const Job* b) {
+        return std::pair(a->file.get(), a->line.offset) < std::pair(b->file.get(), b->line.offset);
+    });
+    for (auto begin = jobs.begin(); begin != jobs.end();) {
+        const auto end =
+            std::find_if(begin, jobs.end(), [&](const Job* job) { return job->file != (*begin)->file; });
+        tick_in_one_file({begin, end});
+        begin = end;
+    }
+}
+
+void Committer::tick_in_one_file(std::span<Job* const> jobs) {
+    OpenFile& file = *jobs.front()->file;
+    std::vector<queue::LineMark> marks;
+    std::transform(jobs.begin(), jobs.end(), std::back_inserter(marks),
+                   [](const Job* job) { return job->line; });
     try {
-        if (job.file->claimed->tick(job.line) == queue::Tick::let_go)
-            job.file->lines_stay = true; // edited meanwhile: what stands there now is for the next run
+        const std::vector<queue::Tick> ticks = file.claimed->tick(marks);
+        if (std::find(ticks.begin(), ticks.end(), queue::Tick::let_go) != ticks.end())
+            file.lines_stay = true; // edited meanwhile: what stands there now is for the next run
     } catch (const base::Error& error) {
-        // The job is done; its line will be run again and find it so.
+        // The jobs are done; their lines will be run again and find it so.
         base::log(base::LogLevel::error, error.what());
-        job.file->lines_stay = true;
-        job.outcome.io_error = true;
+        file.lines_stay = true;
+        for (Job* job : jobs)
+            job->outcome.io_error = true;
     }
 }
 

@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -61,7 +62,8 @@ class Committer {
     void come_back(std::vector<JobPtr> group);
     void answer(std::vector<JobPtr>& group);
     void end(JobPtr job);
-    void tick(Job& job) const;
+    static void tick(const std::vector<JobPtr>& group);
+    static void tick_in_one_file(std::span<Job* const> jobs);
     void maybe_finish(const std::shared_ptr<OpenFile>& file);
     void retire(const std::shared_ptr<OpenFile>& file);
 

@@ -18,6 +18,11 @@ constexpr double k_last_line_rest_s = 2;
 constexpr double k_unknown_writer_rest_s = 10;
 constexpr std::string_view k_set_aside_suffix = ".done";
 
+/// Of a longer line only so much was parsed.
+std::size_t parsed_bytes(const LineMark& mark) {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(mark.length, k_max_line_bytes + 1));
+}
+
 } // namespace
 
 LineMark mark_of(const RawLine& line) {
@@ -108,34 +113,85 @@ bool ClaimedFile::terminate_last_line(const RawLine& line) {
            std::string_view(there).substr(0, got) == std::string(line.text) + '\n';
 }
 
-bool ClaimedFile::still_reads(const LineMark& mark) const {
+/// Does the line stand there, between newlines?
+bool ClaimedFile::Window::has(const LineMark& mark) const {
+    const std::size_t parsed = parsed_bytes(mark);
+    const auto begin = static_cast<std::size_t>(mark.offset - offset);
+    if (bytes.size() < begin + parsed || (begin > 0 && bytes[begin - 1] != '\n'))
+        return false;
+    if (std::hash<std::string_view>{}(std::string_view(bytes).substr(begin, parsed)) != mark.hash)
+        return false;
+    return mark.length > parsed || bytes.size() == begin + parsed || bytes[begin + parsed] == '\n';
+}
+
+/// At the first of @p marks and, if they follow in the order of the file, those close behind it: with the
+/// newline before the first and the one after the last.
+ClaimedFile::Window ClaimedFile::look_at(std::span<const LineMark> marks) const {
+    constexpr std::uint64_t k_close_bytes = 4096;
+    const LineMark& first = marks.front();
+    Window window;
+    window.offset = first.offset - (first.offset > 0 ? 1 : 0);
+    std::uint64_t end = first.offset;
+    for (const LineMark& mark : marks) {
+        const std::uint64_t end_of_line = mark.offset + parsed_bytes(mark) + 1;
+        if (mark.offset < end || (window.marks > 0 && end_of_line - window.offset > k_close_bytes))
+            break;
+        end = end_of_line;
+        ++window.marks;
+    }
     if (!means_this_file(m_name))
-        return false;
-    // The newline before it, the line (as much as was parsed), and the newline after it.
-    const std::size_t before = mark.offset > 0 ? 1 : 0;
-    const auto parsed = static_cast<std::size_t>(std::min<std::uint64_t>(mark.length, k_max_line_bytes + 1));
-    std::string there(before + parsed + 1, '\0');
-    there.resize(base::read_some_at(m_fd.get(), there.data(), there.size(), mark.offset - before, path()));
-    if (there.size() < before + parsed || (before == 1 && there.front() != '\n'))
-        return false;
-    const std::string_view text = std::string_view(there).substr(before, parsed);
-    if (std::hash<std::string_view>{}(text) != mark.hash)
-        return false;
-    return mark.length > parsed || there.size() == before + parsed || there.back() == '\n';
+        return window;
+    window.bytes.resize(static_cast<std::size_t>(end - window.offset));
+    window.bytes.resize(
+        base::read_some_at(m_fd.get(), window.bytes.data(), window.bytes.size(), window.offset, path()));
+    return window;
+}
+
+bool ClaimedFile::still_reads(const LineMark& mark) const {
+    return still_read({&mark, 1}).front();
+}
+
+std::vector<bool> ClaimedFile::still_read(std::span<const LineMark> marks) const {
+    std::vector<bool> answers;
+    answers.reserve(marks.size());
+    while (!marks.empty()) {
+        const Window window = look_at(marks);
+        for (const LineMark& mark : marks.first(window.marks))
+            answers.push_back(window.has(mark));
+        marks = marks.subspan(window.marks);
+    }
+    return answers;
 }
 
 Tick ClaimedFile::tick(const LineMark& mark) {
+    return tick(std::span(&mark, 1)).front();
+}
+
+std::vector<Tick> ClaimedFile::tick(std::span<const LineMark> marks) {
     const std::scoped_lock lock(m_mutex);
-    if (!still_reads(mark))
-        return Tick::let_go;
-    if (!m_tick_fd.is_open()) {
-        std::optional<base::Fd> fd = base::reopen_same(m_spool->fd(), m_name, m_status, O_WRONLY);
-        if (!fd)
-            return Tick::let_go;
-        m_tick_fd = std::move(*fd);
+    std::vector<Tick> answers;
+    answers.reserve(marks.size());
+    while (!marks.empty()) {
+        const Window window = look_at(marks);
+        for (const LineMark& mark : marks.first(window.marks)) {
+            const bool may_write = window.has(mark) && open_for_ticks();
+            if (may_write)
+                base::write_all_at(m_tick_fd.get(), "#", mark.offset, path());
+            answers.push_back(may_write ? Tick::done : Tick::let_go);
+        }
+        marks = marks.subspan(window.marks);
     }
-    base::write_all_at(m_tick_fd.get(), "#", mark.offset, path());
-    return Tick::done;
+    return answers;
+}
+
+/// false: its name means another file.
+bool ClaimedFile::open_for_ticks() {
+    if (m_tick_fd.is_open())
+        return true;
+    std::optional<base::Fd> fd = base::reopen_same(m_spool->fd(), m_name, m_status, O_WRONLY);
+    if (fd)
+        m_tick_fd = std::move(*fd);
+    return fd.has_value();
 }
 
 bool ClaimedFile::has_live_line() const {

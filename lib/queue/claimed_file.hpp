@@ -10,7 +10,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace nodespool::queue {
 
@@ -63,8 +66,12 @@ class ClaimedFile {
 
     /// Does the name still mean this file, and does the line still read as it was parsed?
     [[nodiscard]] bool still_reads(const LineMark& mark) const;
+    /// The same of many lines, with one look for those that lie close together.
+    [[nodiscard]] std::vector<bool> still_read(std::span<const LineMark> marks) const;
     /// Turns the line into a comment: its job is finished, and its effect is durable.
     Tick tick(const LineMark& mark);
+    /// The same of many lines, with one look for those that lie close together, right before they are ticked.
+    std::vector<Tick> tick(std::span<const LineMark> marks);
 
     /// First step of taking it away, when its reader met no line that stays: renames it to `.NAME.done`.
     /// false: the name means another file.
@@ -81,6 +88,16 @@ class ClaimedFile {
     ClaimedFile(const Spool& spool, std::string name, base::Fd fd, const base::FileStatus& status);
 
     [[nodiscard]] bool means_this_file(const std::string& name) const;
+    /// A part of the file as it reads now.
+    struct Window {
+        std::uint64_t offset = 0;
+        std::string bytes;     ///< empty: the name means another file
+        std::size_t marks = 0; ///< so many of those asked for lie in it
+
+        [[nodiscard]] bool has(const LineMark& mark) const;
+    };
+    [[nodiscard]] Window look_at(std::span<const LineMark> marks) const;
+    bool open_for_ticks();
     [[nodiscard]] bool has_live_line() const;
     [[nodiscard]] std::string set_aside_name() const;
     bool terminate_last_line(const RawLine& line);

@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace nodespool::queue {
 
@@ -121,22 +122,40 @@ void HandOut::take_line(const RawLine& line) {
     }
 }
 
+/// Calls @p action with each run of jobs that are from one file, and their marks.
+template <typename Action>
+void HandOut::for_each_file(Action action) const {
+    std::vector<LineMark> marks;
+    for (auto begin = m_batch.jobs.begin(); begin != m_batch.jobs.end();) {
+        const auto end =
+            std::find_if(begin, m_batch.jobs.end(), [&](const Job& job) { return job.file != begin->file; });
+        marks.clear();
+        std::transform(begin, end, std::back_inserter(marks), [](const Job& job) { return job.mark; });
+        action(*begin->file, marks);
+        begin = end;
+    }
+}
+
 std::size_t HandOut::drop_changed() {
-    return std::erase_if(m_batch.jobs, [](const Job& job) {
-        if (still_stands(job))
-            return false;
-        job.file->lines_stay = true;
-        return true;
+    std::vector<bool> stands;
+    for_each_file([&](OpenFile& file, const std::vector<LineMark>& marks) {
+        const std::vector<bool> of_file = file.claimed->still_read(marks);
+        if (std::find(of_file.begin(), of_file.end(), false) != of_file.end())
+            file.lines_stay = true;
+        stands.insert(stands.end(), of_file.begin(), of_file.end());
     });
+    auto is_standing = stands.begin();
+    return std::erase_if(m_batch.jobs, [&](const Job&) { return !*is_standing++; });
 }
 
 std::size_t HandOut::tick_off() {
     std::size_t let_go = 0;
-    for (const Job& job : m_batch.jobs)
-        if (job.file->claimed->tick(job.mark) == Tick::let_go) {
-            job.file->lines_stay = true;
-            ++let_go;
-        }
+    for_each_file([&](OpenFile& file, const std::vector<LineMark>& marks) {
+        const std::vector<Tick> ticks = file.claimed->tick(marks);
+        const auto left = std::count(ticks.begin(), ticks.end(), Tick::let_go);
+        file.lines_stay = file.lines_stay || left > 0;
+        let_go += static_cast<std::size_t>(left);
+    });
     m_batch.jobs.clear();
     set_aside_worked_off();
     return let_go;

@@ -97,6 +97,8 @@ class HandOut {
     void read_line();
     void take_line(const RawLine& line);
     void set_aside_worked_off();
+    template <typename Action>
+    void for_each_file(Action action) const;
 
     const Spool* m_spool;
     Selection m_selection;

@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -114,6 +115,60 @@ TEST_CASE_FIXTURE(Fixture, "nothing is written to a file that an editor replaced
         write("a.q", "#\nstore a 1 1\n");
         CHECK(file->tick(mark) == queue::Tick::let_go);
     }
+}
+
+TEST_CASE_FIXTURE(Fixture, "many lines are ticked together, those excepted that read differently now") {
+    constexpr std::size_t k_lines = 300; // several looks, as they are about 40 bytes each
+    std::vector<std::string> lines;
+    std::string all;
+    for (std::size_t i = 0; i < k_lines; ++i) {
+        lines.push_back("store file-" + std::to_string(i) + " 1 1 # " + std::string(i % 40, 'x'));
+        all += lines.back() + "\n";
+    }
+    write("a.q", all);
+    auto file = ClaimedFile::claim(spool, "a.q");
+    std::vector<queue::LineMark> marks;
+    while (const auto line = file->next())
+        marks.push_back(queue::mark_of(*line));
+    REQUIRE(marks.size() == k_lines);
+    std::vector<bool> edited(k_lines);
+    SUBCASE("none") {}
+    SUBCASE("some, in place") {
+        for (const std::size_t number : {0, 1, 77, 150, 299}) {
+            edited[number] = true;
+            lines[number][1] = 'T';
+        }
+        std::string text;
+        for (const std::string& line : lines)
+            text += line + "\n";
+        write("a.q", text);
+    }
+    SUBCASE("asked for in another order") {
+        std::reverse(marks.begin(), marks.end());
+    }
+    const std::vector<bool> read = file->still_read(marks);
+    const std::vector<queue::Tick> ticks = file->tick(marks);
+    REQUIRE(read.size() == k_lines);
+    REQUIRE(ticks.size() == k_lines);
+    std::string expected;
+    for (std::size_t i = 0; i < k_lines; ++i) {
+        CHECK(read[i] == !edited[i]);
+        CHECK((ticks[i] == queue::Tick::done) == !edited[i]);
+        expected += (edited[i] ? lines[i] : "#" + lines[i].substr(1)) + "\n";
+    }
+    CHECK(text("a.q") == expected);
+}
+
+TEST_CASE_FIXTURE(Fixture, "no line of a file that was renamed over is ticked") {
+    write("a.q", "store a 1 1\nstore b 1 1\n");
+    auto file = ClaimedFile::claim(spool, "a.q");
+    const std::vector<queue::LineMark> marks{queue::mark_of(file->next().value()),
+                                             queue::mark_of(file->next().value())};
+    write("new", "store a 1 1\nstore b 1 1\n");
+    std::filesystem::rename(path("new"), path("a.q"));
+    CHECK(file->still_read(marks) == std::vector<bool>(2, false));
+    CHECK(file->tick(marks) == std::vector<queue::Tick>(2, queue::Tick::let_go));
+    CHECK(text("a.q") == "store a 1 1\nstore b 1 1\n");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a worked-off file is set aside, looked at again, and removed") {
