@@ -600,18 +600,21 @@ with_gone_lines() { # NAME...
     nothing_is_left_over
 }
 
-# Runs a program that is killed when one of its threads makes its N-th change of the file system, for N = 1, 2, … until it
-# ends by itself. Before each run PREPARE is called, after each AFTERWARDS.
+# Runs a program that is killed when it changes a name on disk for the N-th time (rename, link, unlink, mkdir, rmdir, by
+# whichever thread), for N = 1, 2, … until it ends by itself. Before each run PREPARE is called, after each AFTERWARDS.
 killed_at_each_change() { # PREPARE AFTERWARDS PROGRAM [ARG...]
     local prepare=$1 afterwards=$2 program=$3 n most=60
-    local changes=rename,renameat,renameat2,linkat,unlink,unlinkat,mkdirat,pwrite64 # which ticks lines
+    local shim=$bin/../tests/libnodespool_crash_shim.so names=$((16 + 32 + 64 + 128)) # tests/crash/shim/plan.hpp
+    [ -e "$shim" ] || fail "$shim is missing" || return
     shift 3
     for ((n = 1; n <= most; n++)); do
         "$prepare" "$n"
         status=0
-        strace -f -qq -o "$lab/calls" -e "trace=$changes" -e "inject=$changes:signal=KILL:when=$n" \
+        rm -f "$lab/calls"
+        LD_PRELOAD=$shim NODESPOOL_SHIM_PROGRAM=$program NODESPOOL_SHIM_AT=$n NODESPOOL_SHIM_DO=kill \
+            NODESPOOL_SHIM_KINDS=$names NODESPOOL_SHIM_COUNT=$lab/calls \
             "$bin/$program" -C "$root" "$@" >"$lab/stdout" 2>"$lab/log.last" || status=$?
-        echo "killed at change $n of $program: status $status; $(tail -n 3 "$lab/calls")" >>"$lab/log"
+        echo "killed at change $n of $program: status $status" >>"$lab/log"
         if [ "$status" != 137 ]; then
             [[ $status = 0 || $status = 75 ]] || fail "$program ends with $status: $(cat "$lab/log.last")" || return
             "$afterwards"
@@ -619,7 +622,7 @@ killed_at_each_change() { # PREPARE AFTERWARDS PROGRAM [ARG...]
         fi
         "$afterwards"
     done
-    ((n > 3 && n <= most)) || fail "$program was killed $n times"
+    ((n > 3 && n <= most)) || fail "$program was killed $((n - 1)) times"
 }
 everything_is_healed() { run_all_jobs && every_file_has_copies "$copies"; }
 
@@ -682,6 +685,9 @@ everything_is_healed() { run_all_jobs && every_file_has_copies "$copies"; }
         done
         run_all_jobs
         for i in 1 2 3; do replicated "f$i" 2; done
+        drain n1 # which asks for other copies first
+        exits 75
+        run_all_jobs
     }
     afterwards() {
         local round
