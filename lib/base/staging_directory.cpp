@@ -16,8 +16,8 @@ namespace nodespool::base {
 namespace {
 
 const std::string k_lock = "lock";
-constexpr mode_t k_directory_mode = 0777; // narrowed by the umask
-constexpr mode_t k_lock_mode = 0666;
+constexpr mode_t k_directory_mode = 0775; // narrowed by the umask; never for everybody
+constexpr mode_t k_lock_mode = 0664;
 
 /// A hint to file systems that know it (chattr +T). ext4 puts new inodes near their directory, and without a
 /// journal it looks at each that was deleted there in the last minutes before it takes one: uploads that are

@@ -17,8 +17,8 @@ namespace nodespool::catalog {
 
 namespace {
 
-constexpr mode_t k_directory_mode = 0777; // narrowed by the umask
-constexpr mode_t k_file_mode = 0666;
+constexpr mode_t k_directory_mode = 0775; // narrowed by the umask; never for everybody
+constexpr mode_t k_file_mode = 0664;
 constexpr int k_most_tries = 100; // against directories that are removed as fast as they are made
 
 std::string made_directories(const std::string& cluster_root) {

@@ -10,7 +10,7 @@ namespace nodespool::catalog {
 
 namespace {
 
-constexpr mode_t k_directory_mode = 0777; // narrowed by the umask
+constexpr mode_t k_directory_mode = 0775; // narrowed by the umask; never for everybody
 
 std::string made_directory(const std::string& cluster_root) {
     try {

@@ -124,8 +124,14 @@ void read_sections(const std::string& text, const ConfigOrigin& origin, Config& 
     refuse_release_without_checksum(config, origin.file, cluster_line);
 }
 
-void refuse_directory_of_strangers(const std::string& path) {
-    if (const auto status = base::status_at(base::k_cwd, path))
+/// A symbolic link to it is followed, as the programs do. One that is not there is nobody's.
+void refuse_directory_of_strangers(const std::string& path, const std::string& what) {
+    const auto status = base::status_at(base::k_cwd, path);
+    if (!status)
+        return;
+    if (status->type != base::FileType::directory)
+        refuse_directory_of_strangers(canonical_directory(path, what), what);
+    else
         refuse_if_others_can_write(path, *status);
 }
 
@@ -141,9 +147,11 @@ Config load_config(const std::string& root_option, Passwords passwords) {
         throw base::Error(base::ErrorClass::config,
                           base::printable(file) + " does not exist: make it, see nodespool.conf(5)");
     refuse_if_others_can_write(file, conf->status);
-    refuse_directory_of_strangers(config.root);
-    if (base::status_at(base::k_cwd, config.root + "/.queue"))
-        refuse_directory_of_strangers(canonical_directory(config.root + "/.queue", "the spool"));
+    refuse_directory_of_strangers(config.root, "the cluster root");
+    refuse_directory_of_strangers(config.root + "/.queue", "the spool");
+    refuse_directory_of_strangers(config.root + "/.links", "the catalogue");
+    refuse_directory_of_strangers(config.root + "/.deleted", "the deleted files' catalogue");
+    refuse_directory_of_strangers(config.root + "/.state", "the state directory");
 
     read_sections(conf->text, {config.root, base::printable(file), conf->status.mode, passwords}, config);
     config.files = canonical_directory(config.files, "the file space (files)");

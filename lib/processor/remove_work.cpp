@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "base/path_name.hpp"
+#include "node/remote_name.hpp"
 #include "processor/link_jobs.hpp"
 #include "queue/outbox.hpp"
 
@@ -119,6 +120,10 @@ Assessment RemoveWork::assess(Job& job) {
     if (!is_known) // only of what comes from `.deleted/` in a dry run: a queued line would not be parsed
         return {Verdict::ended,
                 {Result::rejected, "node " + job.record.node + " is not in the configuration"}};
+    if (const std::string why = node::why_not_a_remote_name(job.record.path); !why.empty())
+        return {Verdict::ended,
+                {Result::rejected, fmt::format("{}: found {}, expected a name that a node can be asked for",
+                                               job.file ? job.identity() : "", why)}};
     return {Verdict::on_a_node, {}};
 }
 

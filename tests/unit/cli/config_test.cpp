@@ -230,8 +230,8 @@ TEST_CASE("the root is -C, else $NODESPOOL_ROOT, else the working directory wher
     CHECK_THROWS_AS((void)cli::load_config("", Passwords::needed), base::Error);
 }
 
-TEST_CASE(
-    "a configuration, root or spool that everybody can write to is refused with path, mode and remedy") {
+TEST_CASE("a configuration, root, spool or state that everybody can write to is refused with path, mode and "
+          "remedy") {
     const ConfiguredRoot conf("", 0646);
     CHECK(contains(conf.refusal(), "ROOT/.cluster.conf (owner "));
     CHECK(contains(conf.refusal(),
@@ -250,4 +250,12 @@ TEST_CASE(
     fs::permissions(spool / ".queue", static_cast<fs::perms>(02777));
     CHECK(contains(spool.refusal(), "ROOT/.queue (owner "));
     CHECK(contains(spool.refusal(), "mode 2777"));
+
+    for (const std::string name : {".links", ".deleted", ".state"}) {
+        const ConfiguredRoot cluster("");
+        fs::create_directory(cluster / name);
+        CHECK(cluster.refusal() == "accepted");
+        fs::permissions(cluster / name, static_cast<fs::perms>(01777)); // a sticky bit is no excuse
+        CHECK(contains(cluster.refusal(), "ROOT/" + name + " (owner "));
+    }
 }

@@ -88,8 +88,9 @@ TEST_CASE("names that lead out of a node's root, and bad paths, are rejected") {
     World world;
     test::write_file(world.root() + "/precious", "do not touch");
     world.queue("r.q", "remove n1 ../precious 12\nremove n1 /etc/passwd 1\nremove n1 a 1 path=../x\n"
-                       "remove n9 a 1\n");
-    CHECK(world.remove().count(Result::rejected) == 4);
+                       "remove n9 a 1\nremove n1 a%0D%0ADELE%20b 1\n");
+    CHECK(world.remove().count(Result::rejected) == 5);
+    CHECK(world.rejected().find("found a name with a control byte") != std::string::npos);
     CHECK(test::read_file(world.root() + "/precious") == "do not touch");
     CHECK(world.rejected().find("path=../x") != std::string::npos);
 }
