@@ -27,7 +27,7 @@ test: ## build everything with all warnings and run all tests; needs root for th
 	cmake --build --preset dev -j $(JOBS)
 	ctest --preset dev
 
-test-crash: ## kill, fail and cut the power at every call of every program; needs root, takes about an hour
+test-crash: ## kill, fail and cut the power at every call of every program; needs root, takes about half an hour
 	@scripts/install-packages test
 	cmake --preset dev
 	cmake --build --preset dev -j $(JOBS)
