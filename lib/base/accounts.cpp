@@ -1,8 +1,9 @@
-// Users and groups by getent(1). getpwuid(3) and getgrnam(3) load what the site's name services need into the
-// process, which a program that contains its C library cannot do.
+// By getent(1): getpwuid(3) and getgrnam(3) load what the site's name services need into the process, which a
+// program that contains its C library cannot do.
+#include "base/accounts.hpp"
+
 #include "base/child_output.hpp"
 #include "base/error.hpp"
-#include "base/file_system.hpp"
 
 #include <unistd.h>
 

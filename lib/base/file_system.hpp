@@ -167,17 +167,17 @@ FileSystemSpace space_of(int fd, std::string_view path_for_errors);
 std::string host_name();
 int process_id();
 uid_t effective_user();
-std::string user_name(uid_t uid);
 /// Makes a directory that the users of group `nodespool` share (2770, that group where it exists), durably.
 /// One that is there stays as it is.
 void make_shared_directory(const std::string& path);
-/// Gives the file to group @p group where that group exists and this user may; quietly nothing otherwise.
-void give_to_group(int fd, const std::string& group);
 /// chmod(2) on the descriptor, not narrowed by the umask.
 void set_mode(int fd, mode_t mode, std::string_view path_for_errors);
 /// From the kernel's random source.
 std::uint64_t random_64_bits();
 /// Raises the soft limit of open files to the hard one, at most @p wanted; returns what is in force.
 std::size_t raise_open_file_limit(std::size_t wanted);
+/// How many of @p wanted things that hold @p each descriptors may be open at once, at least one, so that some
+/// are left for all else. Raises the soft limit for them.
+std::size_t within_open_file_limit(std::size_t wanted, std::size_t each);
 
 } // namespace nodespool::base

@@ -1,4 +1,5 @@
 // Names in directories, locks, leases and identity: the other half of file_system.hpp.
+#include "base/accounts.hpp"
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 #include "base/fs_call.hpp"
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -231,6 +233,13 @@ std::size_t raise_open_file_limit(std::size_t wanted) {
         ::getrlimit(RLIMIT_NOFILE, &limit);
     }
     return limit.rlim_cur;
+}
+
+std::size_t within_open_file_limit(std::size_t wanted, std::size_t each) {
+    constexpr std::size_t k_all_else = 32;
+    const std::size_t limit = raise_open_file_limit(wanted * each + k_all_else);
+    const std::size_t usable = limit - std::min(k_all_else, limit / 2);
+    return std::clamp<std::size_t>(usable / each, 1, wanted);
 }
 
 } // namespace nodespool::base

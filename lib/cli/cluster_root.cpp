@@ -1,6 +1,7 @@
 // Where the cluster is, and whether it can be trusted.
 #include "cli/cluster_root.hpp"
 
+#include "base/accounts.hpp"
 #include "base/error.hpp"
 #include "base/path_name.hpp"
 

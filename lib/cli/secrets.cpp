@@ -1,6 +1,7 @@
 // Reading of passwords, and checking that nobody else can.
 #include "cli/secrets.hpp"
 
+#include "base/accounts.hpp"
 #include "base/child_output.hpp"
 #include "base/error.hpp"
 #include "base/path_name.hpp"

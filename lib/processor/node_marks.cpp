@@ -1,6 +1,7 @@
 // ROOT/.nodes: read strictly, rewritten line by line.
 #include "processor/node_marks.hpp"
 
+#include "base/accounts.hpp"
 #include "base/error.hpp"
 #include "base/path_name.hpp"
 #include "base/staged_file.hpp"

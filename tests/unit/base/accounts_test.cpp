@@ -1,4 +1,5 @@
 // Users and groups by name.
+#include "base/accounts.hpp"
 #include "base/file_system.hpp"
 #include "support/temp_dir.hpp"
 
