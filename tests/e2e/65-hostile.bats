@@ -379,18 +379,6 @@ forged=$'2026-01-01T00:00:00.000Z info store result=stored file=forged'
 
 # --- nodes -----------------------------------------------------------------------------------------------------------
 
-# Makes n1 a server that means harm; its answers are files of $lab/n1.
-configure_hostile_node() {
-    local dir address port address_lock
-    need_servers
-    nodes=(n1)
-    servers_prepare "$lab/n1" ftp && servers_start hostile "$faults/hostile_ftp_server" "$address" "$port" "$dir" || return
-    echo ftp >"$lab/n1/kind"
-    : >"$lab/n1/commands"
-    node_lines=$'stall-timeout = 5\nconnect-timeout = 5'
-    write_configuration
-}
-
 list_node() { nodespool list-node -C "$root" "$@"; }
 
 @test "CR, LF and NUL in jobs never become a command to an FTP server" {
@@ -426,7 +414,7 @@ list_node() { nodespool list-node -C "$root" "$@"; }
 }
 
 @test "what a server says is one line of the log, without its escapes, and without the password that it repeats" {
-    configure_hostile_node
+    node_lines=$'stall-timeout = 5\nconnect-timeout = 5' configure_hostile_node
     echo hello | upload file
     printf '530 %%PASSWORD%% is wrong, %s\r\n' "$escape" >"$lab/n1/reply.PASS"
     store
@@ -461,7 +449,7 @@ list_node() { nodespool list-node -C "$root" "$@"; }
 }
 
 @test "a node that lists names that lead elsewhere is refused, and none of them becomes a finding or a job" {
-    configure_hostile_node
+    node_lines=$'stall-timeout = 5\nconnect-timeout = 5' configure_hostile_node
     echo hello | land file # no link file: all that the node holds is an orphan
     for name in ../x ../../etc/passwd /etc/passwd a/../../x a/b .. ''; do
         printf 'type=file;size=5;modify=20200101000000; good\r\ntype=file;size=5;modify=20200101000000; %s\r\n' "$name" \
@@ -489,7 +477,7 @@ list_node() { nodespool list-node -C "$root" "$@"; }
 repair() { nodespool repair -C "$root" "$@"; }
 
 @test "a node that lists names with control bytes: they are encoded in all lists, and never sent as commands" {
-    configure_hostile_node
+    node_lines=$'stall-timeout = 5\nconnect-timeout = 5' configure_hostile_node
     {
         printf 'type=file;size=5;modify=20200101000000; a%s\r\n' "$escape"
         printf 'type=file;size=5;modify=20200101000000; b\rDELE victim\r\n'

@@ -203,3 +203,16 @@ file_calls_of() { # PROGRAM [ARG...]: its standard input is /dev/null
     [ "$(grep -c '^missing ' "$lab/stdout")" = 2000 ]
     grows_linearly "$few" "$many"
 }
+
+# NODESPOOL_TEST_GIB=100 takes minutes, and says no more.
+@test "a file of many GiB is stored with its checksum in bounded memory" {
+    local gib=${NODESPOOL_TEST_GIB:-4}
+    configure_hostile_node
+    truncate -s "${gib}G" "$files/large"
+    nodespool upload-hook -C "$root" "$files/large"
+    runs_in_bounded_memory store
+    exits 0
+    logs result=stored file=large bytes=$((gib << 30))
+    [ "$(awk 'FNR == 1 { print $2 }' "$root/.links/large")" = $((gib << 30)) ]
+    grep -q '^checksum sha256:' "$root/.links/large"
+}

@@ -80,6 +80,17 @@ configure() {
     write_configuration
 }
 
+# Makes n1 a server that answers as files of $lab/n1 say (tests/faults/hostile_ftp_server) and keeps nothing.
+configure_hostile_node() {
+    local dir address port address_lock
+    need_servers
+    nodes=(n1)
+    servers_prepare "$lab/n1" ftp && servers_start hostile "$e2e_dir/../faults/hostile_ftp_server" "$address" "$port" "$dir" || return
+    echo ftp >"$lab/n1/kind"
+    : >"$lab/n1/commands"
+    write_configuration
+}
+
 section_of() { # NODE
     case $(<"$lab/$1/kind") in
         ftp | pure) echo "url = $(server_url "$lab/$1")" ;;
