@@ -1,6 +1,7 @@
 // Looking, opening, reading and writing: checked system calls.
 #include "base/file_system.hpp"
 
+#include "base/deliberate_break.hpp"
 #include "base/error.hpp"
 #include "base/fs_call.hpp"
 #include "base/fs_observer.hpp"
@@ -128,7 +129,8 @@ namespace {
 BeneathResult resolve_beneath(int dir_fd, const std::string& path, int flags) {
     struct open_how how {};
     how.flags = static_cast<std::uint64_t>(flags);
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    if (!is_broken(Break::symlinks_followed))
+        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     // EAGAIN: a rename or mount raced with the walk, so that the kernel could not vouch for it (openat2(2)).
     for (int tries = 0;; ++tries) {
         const auto fd = static_cast<int>(::syscall(SYS_openat2, dir_fd, path.c_str(), &how, sizeof how));
@@ -237,7 +239,7 @@ void start_writeback(int fd) {
 
 void sync_file(int fd, std::string_view path_for_errors) {
     announce(FsCall::sync, path_for_errors);
-    if (::fsync(fd) != 0)
+    if (::fsync(fd) != 0 && !(is_broken(Break::failed_sync_retried) && ::fsync(fd) == 0))
         throw_errno("fsync " + std::string(path_for_errors));
 }
 

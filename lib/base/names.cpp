@@ -1,5 +1,6 @@
 // Names in directories, locks, leases and identity: the other half of file_system.hpp.
 #include "base/accounts.hpp"
+#include "base/deliberate_break.hpp"
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 #include "base/fs_call.hpp"
@@ -115,6 +116,8 @@ bool lock_exclusively(int fd, LockWait wait, std::string_view path_for_errors) {
 }
 
 Writers writers_of(int fd) {
+    if (is_broken(Break::writers_overlooked))
+        return Writers::none;
     // While the lease is held, an opener for writing makes the kernel send SIGIO, whose default is to kill.
     static std::once_flag once;
     std::call_once(once, [] { (void)std::signal(SIGIO, SIG_IGN); });

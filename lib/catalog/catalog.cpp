@@ -1,6 +1,7 @@
 // Link files on disk.
 #include "catalog/catalog.hpp"
 
+#include "base/deliberate_break.hpp"
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 #include "base/group_sync.hpp"
@@ -112,7 +113,8 @@ LinkBatch::LinkBatch(const Catalog& catalog, const std::vector<std::string>& pat
     for (const unsigned number : numbers) {
         const std::string name = fmt::format("{:02x}", number);
         base::Fd fd = base::open_at(catalog.m_locks.get(), name, O_RDWR | O_CREAT | O_NOFOLLOW, k_file_mode);
-        base::lock_exclusively(fd.get(), base::LockWait::yes, catalog.m_path + "/.lock/" + name);
+        if (!base::is_broken(base::Break::links_unlocked))
+            base::lock_exclusively(fd.get(), base::LockWait::yes, catalog.m_path + "/.lock/" + name);
         m_locks.push_back(std::move(fd));
     }
 }
@@ -206,7 +208,8 @@ void LinkBatch::commit() {
 void LinkBatch::sync(const std::string& directory) const {
     const base::Fd fd =
         base::open_at(m_catalog->m_dir.get(), directory_or_dot(directory), O_RDONLY | O_DIRECTORY);
-    base::sync_directory(fd.get(), m_catalog->link_path(directory));
+    if (!base::is_broken(base::Break::link_directory_not_synced))
+        base::sync_directory(fd.get(), m_catalog->link_path(directory));
 }
 
 /// A directory that a link was moved out of; another delete may have removed it by now, empty as it is.

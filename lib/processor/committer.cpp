@@ -1,6 +1,7 @@
 // Group commit, ticks and retirement.
 #include "processor/committer.hpp"
 
+#include "base/deliberate_break.hpp"
 #include "base/log.hpp"
 #include "processor/backoff.hpp"
 #include "processor/report.hpp"
@@ -12,6 +13,14 @@
 namespace nodespool::processor {
 
 namespace {
+
+std::vector<Job*> all_of(const std::vector<JobPtr>& group) {
+    std::vector<Job*> jobs;
+    jobs.reserve(group.size());
+    for (const JobPtr& job : group)
+        jobs.push_back(job.get());
+    return jobs;
+}
 
 std::vector<Job*> with_effect(const std::vector<JobPtr>& group) {
     std::vector<Job*> jobs;
@@ -155,6 +164,8 @@ void Committer::run() {
 
 void Committer::process(std::vector<JobPtr> group) {
     std::vector<Job*> jobs = with_effect(group);
+    if (base::is_broken(base::Break::ticked_before_commit))
+        tick(jobs);
     if (!jobs.empty()) {
         try {
             m_work->commit(jobs);
@@ -200,12 +211,14 @@ void Committer::answer(std::vector<JobPtr>& group) {
                                 {job->outcome.reason, m_spool->clock().now().plus(delay_s),
                                  job->file->claimed->queued_at()});
             }
+            if (base::is_broken(base::Break::ticked_before_resubmission))
+                tick(back);
             outbox.commit();
         } catch (const base::Error& error) {
             leave(back, error);
         }
     }
-    tick(group);
+    tick(all_of(group));
     for (JobPtr& job : group)
         end(std::move(job));
 }
@@ -224,11 +237,8 @@ void Committer::end(JobPtr job) {
 }
 
 /// Ticks the lines of finished jobs, file by file.
-void Committer::tick(const std::vector<JobPtr>& group) {
-    std::vector<Job*> jobs;
-    for (const JobPtr& job : group)
-        if (is_finished(*job))
-            jobs.push_back(job.get());
+void Committer::tick(std::vector<Job*> jobs) {
+    std::erase_if(jobs, [](const Job* job) { return !is_finished(*job); });
     std::sort(jobs.begin(), jobs.end(), [](const Job* a, const Job* b) {
         return std::pair(a->file.get(), a->line.offset) < std::pair(b->file.get(), b->line.offset);
     });

@@ -62,7 +62,7 @@ class Committer {
     void come_back(std::vector<JobPtr> group);
     void answer(std::vector<JobPtr>& group);
     void end(JobPtr job);
-    static void tick(const std::vector<JobPtr>& group);
+    static void tick(std::vector<Job*> jobs);
     static void tick_in_one_file(std::span<Job* const> jobs);
     void maybe_finish(const std::shared_ptr<OpenFile>& file);
     void retire(const std::shared_ptr<OpenFile>& file);

@@ -1,6 +1,7 @@
 // remove: from `.deleted/` to jobs, and from jobs to the nodes.
 #include "processor/remove_work.hpp"
 
+#include "base/deliberate_break.hpp"
 #include "base/log.hpp"
 #include "base/path_name.hpp"
 #include "node/remote_name.hpp"
@@ -8,6 +9,8 @@
 #include "queue/outbox.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace nodespool::processor {
 
@@ -29,7 +32,8 @@ void warn(const base::Error& error) {
 }
 
 bool records(const std::optional<catalog::Link>& link, const queue::JobRecord& job) {
-    return link && link->has_copy({job.node, job.path, {}});
+    return link && link->has_copy({job.node, job.path, {}}) &&
+           !base::is_broken(base::Break::removed_without_look);
 }
 
 Outcome kept(const queue::JobRecord& job) {
@@ -46,6 +50,8 @@ std::vector<std::string> RemoveWork::watched_directories() const {
 void RemoveWork::prepare() {
     const catalog::Deleted deleted(m_cluster->root, m_spool->clock());
     deleted.sync(); // a link that could come back must not lose its copies
+    constexpr std::size_t k_descriptors_to_a_claim = 2;
+    const std::size_t group = base::within_open_file_limit(k_group, k_descriptors_to_a_claim);
     std::vector<catalog::Deleted::Claim> claims;
     bool has_trouble = false;
     deleted.for_each([&](const std::string& name) {
@@ -58,7 +64,7 @@ void RemoveWork::prepare() {
             warn(error);
             has_trouble = true;
         }
-        if (claims.size() == k_group)
+        if (claims.size() >= group)
             queue_removals(claims, deleted);
         return true;
     });
@@ -78,6 +84,8 @@ void RemoveWork::queue_removals(std::vector<catalog::Deleted::Claim>& claims,
                        "");
         });
     deleted.sync();
+    if (base::is_broken(base::Break::deletions_forgotten))
+        std::for_each(claims.begin(), claims.end(), [](auto& claim) { claim.finish(); });
     outbox.commit();
     for (catalog::Deleted::Claim& claim : claims)
         claim.finish();

@@ -1,4 +1,5 @@
 // store: the commit of finished transfers, and the release of local files.
+#include "base/deliberate_break.hpp"
 #include "processor/copy_count.hpp"
 #include "processor/removals.hpp"
 #include "processor/report.hpp"
@@ -84,7 +85,8 @@ void StoreWork::record_new_version(catalog::LinkBatch& batch, Job& job,
     StoreEffect& effect = effect_of(job);
     const std::string& path = job.record.path;
     const FileSpace::Found there = m_files.look(path);
-    if (!there.status || !there.status->is_same_version(effect.local)) {
+    if (!base::is_broken(base::Break::committed_without_look) &&
+        (!there.status || !there.status->is_same_version(effect.local))) {
         job.effect.reset();
         job.outcome = {Result::again, "the file changed while it was sent"};
         return;
@@ -109,6 +111,8 @@ void StoreWork::record_new_version(catalog::LinkBatch& batch, Job& job,
     next.servers = {effect.copy};
     next.copies = std::max(next.copies, 1U);
     effect.recorded_copies = next.servers.size();
+    if (base::is_broken(base::Break::replaced_copies_forgotten))
+        next.gone.clear();
     batch.replace(next);
     if (!next.gone.empty())
         replaced.push_back(std::move(version));
@@ -119,7 +123,9 @@ void StoreWork::begin_release(Job& job, ParentDirectories& parents) {
     const StoreEffect& effect = effect_of(job);
     if (effect.kind == StoreEffect::Kind::leftover)
         return;
-    if (m_cluster->keep_local == KeepLocal::yes || effect.recorded_copies < m_cluster->release_at_copies) {
+    const bool has_copies = effect.recorded_copies >= m_cluster->release_at_copies ||
+                            base::is_broken(base::Break::released_too_early);
+    if (m_cluster->keep_local == KeepLocal::yes || !has_copies) {
         job.effect.reset();
         return;
     }
@@ -146,7 +152,8 @@ void StoreWork::release(std::vector<Job*>& group) {
         }
     }
     outbox.commit();
-    m_take_away.sync();
+    if (!base::is_broken(base::Break::removal_not_synced))
+        m_take_away.sync();
     for (Job* job : group)
         job->effect.reset();
 }

@@ -1,6 +1,7 @@
 // store: what is to be done with a job, and the transfer itself.
 #include "processor/store_work.hpp"
 
+#include "base/deliberate_break.hpp"
 #include "base/log.hpp"
 #include "base/path_name.hpp"
 #include "processor/copy_name.hpp"
@@ -17,6 +18,8 @@ constexpr const char* k_compare = "compare"; ///< what it is that needs no node
 
 /// Is the file the one that the job speaks of? Empty, or why not.
 std::string why_stale(const queue::JobRecord& job, const base::FileStatus& status) {
+    if (base::is_broken(base::Break::stale_job_run))
+        return {};
     if (status.size_bytes != job.size_bytes)
         return fmt::format("the file has {} bytes, the job says {}", status.size_bytes, job.size_bytes);
     // An upload's client may have set an earlier time after the hook ran (MFMT, lftp mirror).
@@ -206,7 +209,7 @@ bool StoreWork::has_content(int fd, std::uint64_t size_bytes, const std::string&
     std::string block(262144, '\0');
     while (source.read(block) > 0) {
     }
-    return source.checksum() == checksum;
+    return source.checksum() == checksum || base::is_broken(base::Break::content_not_compared);
 }
 
 /// A file that an earlier run hid goes away only where it is what the link file records; else it goes back.

@@ -1,6 +1,7 @@
 // Hiding, looking again, unlinking or putting back.
 #include "processor/take_away.hpp"
 
+#include "base/deliberate_break.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/path_name.hpp"
@@ -64,8 +65,9 @@ TakeAway::Ending TakeAway::finish(const std::string& path, const std::optional<b
     if (there.type != base::FileType::regular)
         return {};
     m_changed.emplace(base::parent_of(path));
-    if (version && there.is_same_version(*version) &&
-        base::writers_of(opened.fd.get()) != base::Writers::some) {
+    const bool is_as_stored = version && there.is_same_version(*version) &&
+                              base::writers_of(opened.fd.get()) != base::Writers::some;
+    if (is_as_stored || base::is_broken(base::Break::upload_not_looked_at_again)) {
         base::unlink_at(*parent, hidden);
         return {};
     }
@@ -78,6 +80,8 @@ TakeAway::Ending TakeAway::put_back(int parent, const std::string& path) const {
     const auto status = base::status_at(parent, hidden);
     if (!status)
         return {};
+    if (base::is_broken(base::Break::put_back_over))
+        base::unlink_at(parent, name);
     if (base::rename_no_replace(parent, hidden, parent, name))
         return {Ending::How::put_back, path, status};
     const std::string beside = name_beside(path, m_files->clock());

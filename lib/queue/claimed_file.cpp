@@ -1,6 +1,7 @@
 // Claiming, ticking and retiring queue files.
 #include "queue/claimed_file.hpp"
 
+#include "base/deliberate_break.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 
@@ -40,7 +41,8 @@ std::shared_ptr<ClaimedFile> ClaimedFile::claim(const Spool& spool, const std::s
     std::optional<base::Fd> fd = base::try_open_regular(spool.fd(), name);
     if (!fd)
         return nullptr;
-    if (!base::lock_exclusively(fd->get(), base::LockWait::no, spool.path() + "/" + name))
+    if (!base::is_broken(base::Break::claimed_unlocked) &&
+        !base::lock_exclusively(fd->get(), base::LockWait::no, spool.path() + "/" + name))
         return nullptr;
     // Another processor may have finished it, or an editor replaced it, between open and lock.
     const std::optional<base::FileStatus> named = base::status_at(spool.fd(), name);
@@ -100,7 +102,8 @@ bool ClaimedFile::terminate_last_line(const RawLine& line) {
     const base::Writers writers = base::writers_of(m_fd.get());
     const double needed_s =
         writers == base::Writers::cannot_tell ? k_unknown_writer_rest_s : k_last_line_rest_s;
-    if (writers == base::Writers::some || rested_s < needed_s)
+    if ((writers == base::Writers::some || rested_s < needed_s) &&
+        !base::is_broken(base::Break::last_line_run_at_once))
         return false;
     std::optional<base::Fd> fd = base::reopen_same(m_spool->fd(), m_name, m_status, O_WRONLY | O_APPEND);
     if (!fd)
@@ -174,7 +177,8 @@ std::vector<Tick> ClaimedFile::tick(std::span<const LineMark> marks) {
     while (!marks.empty()) {
         const Window window = look_at(marks);
         for (const LineMark& mark : marks.first(window.marks)) {
-            const bool may_write = window.has(mark) && open_for_ticks();
+            const bool may_write =
+                (window.has(mark) || base::is_broken(base::Break::tick_without_look)) && open_for_ticks();
             if (may_write)
                 base::write_all_at(m_tick_fd.get(), "#", mark.offset, path());
             answers.push_back(may_write ? Tick::done : Tick::let_go);
@@ -229,7 +233,7 @@ Retirement ClaimedFile::retire() {
     };
     const bool resting =
         writers == base::Writers::none || (writers == base::Writers::cannot_tell && has_rested());
-    if (resting && !has_live_line()) {
+    if ((resting && !has_live_line()) || base::is_broken(base::Break::queue_file_not_looked_at_again)) {
         base::unlink_at(dir, set_aside_name());
         return Retirement::removed;
     }

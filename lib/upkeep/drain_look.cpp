@@ -1,6 +1,7 @@
 // Sizes, asked of nodes.
 #include "upkeep/drain_look.hpp"
 
+#include "base/deliberate_break.hpp"
 #include "base/log.hpp"
 
 #include <fmt/format.h>
@@ -29,6 +30,8 @@ CopyLook::Node& CopyLook::node_of(const std::string& name) {
 }
 
 std::string CopyLook::why_not_seen(const catalog::Copy& copy, std::uint64_t size_bytes) {
+    if (base::is_broken(base::Break::drained_unseen))
+        return {};
     Node& node = node_of(copy.node);
     if (!node.given_up.empty())
         return node.given_up;
