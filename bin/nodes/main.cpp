@@ -110,7 +110,9 @@ void probe(const cli::Invocation& invocation, cli::ExitStatus& status) {
     for (const node::NodeConfig* node : nodes) {
         const auto writes =
             marks.of(node->name) == Mark::read_only ? upkeep::ProbeWrites::no : upkeep::ProbeWrites::yes;
-        running.push_back({node, writes, std::async(std::launch::async, [&, node, writes] {
+        // Where no thread can be started, it is probed when its turn to be printed comes.
+        const auto when = std::launch::async | std::launch::deferred;
+        running.push_back({node, writes, std::async(when, [&, node, writes] {
                                return upkeep::probe_node(*node, writes, log, clock,
                                                          [&] { return stop.state() != base::Stop::no; });
                            })});

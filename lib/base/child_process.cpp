@@ -32,14 +32,15 @@ struct Pipe {
 
 Pipe make_pipe() {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    if (retry_eintr([&] { return ::pipe2(ends.data(), O_CLOEXEC); }) != 0)
         throw_errno("make a pipe");
     return {Fd(ends[0]), Fd(ends[1])};
 }
 
 void check_spawn(int code, const std::string& doing) {
     if (code != 0)
-        throw SystemError(doing, code);
+        throw SystemError(code == EAGAIN ? doing + " (limits: ulimit -u, TasksMax= of a service)" : doing,
+                          code);
 }
 
 /// What the child does between its birth and its program.
@@ -102,7 +103,7 @@ class SpawnPlan {
 
 /// It never grows beyond its size: a program that complains without end must not fill the memory.
 void bound(const Fd& file) {
-    if (::ftruncate(file.get(), k_bound_of_complaints) != 0 ||
+    if (retry_eintr([&] { return ::ftruncate(file.get(), k_bound_of_complaints); }) != 0 ||
         ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW) != 0)
         throw_errno("limit a file in memory");
 }

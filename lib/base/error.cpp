@@ -19,11 +19,24 @@ ErrorClass class_of_errno(int code) {
     }
 }
 
+/// What an operator can look at.
+std::string_view limit_of_errno(int code) {
+    switch (code) {
+    case EMFILE:
+        return " (limit: ulimit -n, or LimitNOFILE= of a service)";
+    case ENFILE:
+        return " (limit: sysctl fs.file-max)";
+    default:
+        return "";
+    }
+}
+
 } // namespace
 
 SystemError::SystemError(std::string_view doing, int code)
-    : Error(class_of_errno(code),
-            "cannot " + std::string(doing) + ": " + std::generic_category().message(code)),
+    : Error(class_of_errno(code), "cannot " + std::string(doing) + ": " +
+                                      std::generic_category().message(code) +
+                                      std::string(limit_of_errno(code))),
       m_code(code) {}
 
 void throw_errno(std::string_view doing) {

@@ -118,13 +118,18 @@ HostLookup::HostLookup(const std::string& host, std::uint16_t port) : m_state(st
         m_state->has_ended = true;
         return;
     }
-    std::thread([state = m_state, host, port] {
+    const auto find = [state = m_state, host, port] {
         AddressList list = look_up(host, port, AI_ADDRCONFIG);
         const std::scoped_lock lock(state->mutex);
         state->list = std::move(list);
         state->has_ended = true;
         state->ended.notify_all();
-    }).detach();
+    };
+    try {
+        std::thread(find).detach();
+    } catch (const std::system_error&) { // no thread is left: nobody can give up waiting for this one
+        find();
+    }
 }
 
 bool HostLookup::wait_for(std::chrono::milliseconds limit) {

@@ -1,6 +1,8 @@
 // Waiting for SIGTERM and SIGINT in a thread of its own.
 #include "base/stop_signal.hpp"
 
+#include "base/thread.hpp"
+
 #include <csignal>
 #include <utility>
 
@@ -22,7 +24,7 @@ sigset_t stop_signals() {
 StopSignal::StopSignal() {
     const sigset_t set = stop_signals();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    m_thread = std::thread([this] { wait_for_signals(); });
+    m_thread = start_thread([this] { wait_for_signals(); });
 }
 
 StopSignal::~StopSignal() {

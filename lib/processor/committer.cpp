@@ -3,6 +3,7 @@
 
 #include "base/deliberate_break.hpp"
 #include "base/log.hpp"
+#include "base/thread.hpp"
 #include "processor/backoff.hpp"
 #include "processor/report.hpp"
 
@@ -53,7 +54,7 @@ Committer::Committer(const queue::Spool& spool, Work& work, Exits exits,
       m_full_group(std::min(largest_group, k_full_group)),
       m_second_look(work, spool.clock(), second_look,
                     [this](std::vector<JobPtr> group) { come_back(std::move(group)); }),
-      m_thread([this] { run(); }) {}
+      m_thread(base::start_thread([this] { run(); })) {}
 
 Committer::~Committer() {
     {

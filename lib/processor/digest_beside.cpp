@@ -1,8 +1,10 @@
 // The ring of blocks.
 #include "processor/digest_beside.hpp"
 
+#include "base/error.hpp"
+#include "base/thread.hpp"
+
 #include <atomic>
-#include <system_error>
 
 namespace nodespool::processor {
 
@@ -18,9 +20,9 @@ std::unique_ptr<DigestBeside> DigestBeside::start(base::Digest& digest) {
         std::unique_ptr<DigestBeside> beside(new DigestBeside(digest));
         if (digesters > k_most)
             return nullptr;
-        beside->m_thread = std::thread([raw = beside.get()] { raw->run(); });
+        beside->m_thread = base::start_thread([raw = beside.get()] { raw->run(); });
         return beside;
-    } catch (const std::system_error&) {
+    } catch (const base::SystemError&) {
         return nullptr;
     }
 }

@@ -2,10 +2,9 @@
 #include "processor/lanes.hpp"
 
 #include "base/log.hpp"
+#include "base/thread.hpp"
 
 #include <fmt/format.h>
-
-#include <system_error>
 
 namespace nodespool::processor {
 
@@ -47,12 +46,12 @@ Lanes::Lanes(Limits limits, Scheduler& scheduler, Work& work, node::Interrupt in
     m_threads.reserve(limits.lanes);
     for (unsigned i = 0; i < limits.lanes; ++i) {
         try {
-            m_threads.emplace_back([this] { run(); });
-        } catch (const std::system_error& error) {
+            m_threads.push_back(base::start_thread([this] { run(); }));
+        } catch (const base::SystemError& error) {
             if (m_threads.empty())
-                throw base::SystemError("start a thread", error.code().value());
-            base::log(base::LogLevel::warning, fmt::format("{} of {} lanes: cannot start a thread: {}", i,
-                                                           limits.lanes, error.what()));
+                throw;
+            base::log(base::LogLevel::warning,
+                      fmt::format("{} of {} lanes: {}", i, limits.lanes, error.what()));
             break;
         }
     }

@@ -40,10 +40,11 @@ class Lanes::Stream final : public node::Feed {
           m_first(std::move(task.job)),
           m_seats(std::move(task.seats)),
           m_stream(lanes.m_streams),
-          m_node(m_seats.targets.at(0)),
-          m_session(lanes.m_sessions.take(m_node)) {}
+          m_node(m_seats.targets.at(0)) {}
 
     void run() {
+        if (!open_session())
+            return;
         try {
             m_session->run(*this);
         } catch (...) {
@@ -98,6 +99,19 @@ class Lanes::Stream final : public node::Feed {
         Then then;
         Errand::Reach reach;
     };
+
+    /// @return false: this machine cannot have one now, which is not the node's fault; the stream is over.
+    bool open_session() {
+        try {
+            m_session = m_lanes->m_sessions.take(m_node);
+            return true;
+        } catch (const base::Error& error) {
+            leave_job(*m_first, error);
+        }
+        leave();
+        m_lanes->m_acted(std::move(m_first));
+        return false;
+    }
 
     /// The first job is always begun, so that a stream has something under way whatever the limits.
     JobPtr more() {
@@ -211,7 +225,7 @@ class Lanes::Stream final : public node::Feed {
     void leave() {
         if (!m_has_worked && !m_has_failed)
             m_lanes->m_scheduler->not_tried(m_node);
-        if (m_can_keep_session)
+        if (m_session && m_can_keep_session)
             m_lanes->m_sessions.give_back(m_node, std::move(m_session));
         m_session.reset();
         m_lanes->m_scheduler->release(m_seats);

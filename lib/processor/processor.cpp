@@ -4,10 +4,12 @@
 #include "base/file_system.hpp"
 #include "base/log.hpp"
 #include "base/staged_file.hpp"
+#include "base/thread.hpp"
 #include "processor/report.hpp"
 #include "queue/worked_off.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -38,8 +40,25 @@ std::size_t most_under_way(std::size_t descriptors, unsigned lanes) {
 /// theirs.
 std::size_t most_open_files(std::size_t descriptors, unsigned lanes) {
     const std::size_t reserved = std::min(
-        512 + 16 * static_cast<std::size_t>(lanes) + most_under_way(descriptors, lanes), descriptors * 3 / 4);
+        512 + 16 * static_cast<std::size_t>(lanes) + most_under_way(descriptors, lanes), descriptors * 7 / 8);
     return std::clamp<std::size_t>((descriptors - reserved) / 2, 1, 2048);
+}
+
+/// Fewer than @p wanted only where the limit is very low: a lane has sessions with a node or several, and a
+/// file.
+unsigned lanes_within(std::size_t descriptors, unsigned wanted) {
+    constexpr std::size_t k_all_else = 32;
+    constexpr std::size_t k_to_a_lane = 16;
+    const std::size_t most = (descriptors - std::min(k_all_else, descriptors)) / k_to_a_lane;
+    if (most >= wanted)
+        return wanted;
+    const auto lanes = static_cast<unsigned>(std::max<std::size_t>(most, 1));
+    base::log(
+        base::LogLevel::warning,
+        fmt::format("{} of {} lanes: {} files may be open at once (limit: ulimit -n, or LimitNOFILE= of a "
+                    "service)",
+                    lanes, wanted, descriptors));
+    return lanes;
 }
 
 std::size_t largest_group(std::size_t descriptors) {
@@ -63,14 +82,14 @@ unsigned default_lanes(const Cluster& cluster) {
 
 Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& work,
                      base::StopSignal& stop_signal, RunOptions options)
-    : m_cluster(&cluster),
-      m_spool(&spool),
+    : m_spool(&spool),
       m_work(&work),
       m_stop(&stop_signal),
       m_options(std::move(options)),
       m_descriptors(base::raise_open_file_limit(k_wanted_descriptors)),
-      m_most_open_files(most_open_files(m_descriptors, m_options.lanes)),
-      m_scheduler(cluster.nodes, m_options.lanes, spool.clock()),
+      m_lane_count(lanes_within(m_descriptors, m_options.lanes)),
+      m_most_open_files(most_open_files(m_descriptors, m_lane_count)),
+      m_scheduler(cluster.nodes, m_lane_count, spool.clock()),
       m_node_memory(cluster, work, m_scheduler) {
     for (const node::NodeConfig& node : cluster.nodes)
         m_node_names.insert(node.name);
@@ -82,7 +101,7 @@ Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& wo
                          [this] { m_flights.file_finished(); }},
         m_options.second_look, largest_group(m_descriptors));
     m_lanes = std::make_unique<Lanes>(
-        Lanes::Limits{m_options.lanes, most_under_way(m_descriptors, m_options.lanes)}, m_scheduler, work,
+        Lanes::Limits{m_lane_count, most_under_way(m_descriptors, m_lane_count)}, m_scheduler, work,
         [this] { return m_stop->state() == base::Stop::now; },
         [this](JobPtr job) { m_committer->commit(std::move(job)); });
 }
@@ -392,11 +411,18 @@ void Processor::wait_for_news() {
         longest = std::min(longest, std::chrono::milliseconds(static_cast<std::int64_t>(due_s * 1000) + 1));
     }
     std::atomic<bool> news{false};
-    std::thread watcher([&] {
-        m_watch->wait(longest);
-        news = true;
-        m_flights.nudge();
-    });
+    std::thread watcher;
+    try {
+        watcher = base::start_thread([&] {
+            m_watch->wait(longest);
+            news = true;
+            m_flights.nudge();
+        });
+    } catch (const base::SystemError& error) { // what came in meanwhile is seen by the next pass
+        note_trouble(error);
+        m_spool->clock().sleep_for(k_busy_wait);
+        return;
+    }
     wait_until([&](std::size_t, std::size_t) { return news || is_stopping(); });
     if (!news)
         m_watch->wake();

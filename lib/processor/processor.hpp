@@ -91,13 +91,13 @@ class Processor {
     void wait_until(Condition condition);
     void wait_for_news();
 
-    const Cluster* m_cluster;
     const queue::Spool* m_spool;
     Work* m_work;
     base::StopSignal* m_stop;
     RunOptions m_options;
     queue::NodeNames m_node_names;
     std::size_t m_descriptors; ///< that may be open at once
+    unsigned m_lane_count;
     std::size_t m_most_open_files;
 
     Summary m_summary; ///< of ended jobs: the committer's thread until the run is over

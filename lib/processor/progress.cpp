@@ -1,7 +1,9 @@
 // The progress line.
 #include "processor/progress.hpp"
 
+#include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/thread.hpp"
 #include "queue/survey.hpp"
 
 #include <fmt/format.h>
@@ -41,7 +43,11 @@ Progress::Progress(std::string program, Processor& processor, const queue::Spool
       m_start(spool.clock().monotonic()) {
     base::share_terminal_with_progress();
     count_queue();
-    m_thread = std::thread([this] { run(); });
+    try {
+        m_thread = base::start_thread([this] { run(); });
+    } catch (const base::SystemError& error) { // the jobs are done without it
+        base::log(base::LogLevel::warning, std::string("no progress is shown: ") + error.what());
+    }
 }
 
 Progress::~Progress() {
@@ -50,7 +56,8 @@ Progress::~Progress() {
         m_is_over = true;
     }
     m_ended.notify_one();
-    m_thread.join();
+    if (m_thread.joinable())
+        m_thread.join();
     show();
     (void)std::fputc('\n', stderr);
 }

@@ -1,13 +1,13 @@
 // From the source through the relay to the targets.
 #include "processor/replicate_transfer.hpp"
 
+#include "base/thread.hpp"
 #include "processor/copy_name.hpp"
 #include "processor/leftover_copies.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <system_error>
 #include <thread>
 
 namespace nodespool::processor {
@@ -65,10 +65,10 @@ ReplicateTransfer::Ending ReplicateTransfer::run() {
     threads.reserve(m_targets.size());
     for (std::size_t i = 0; i < m_targets.size(); ++i) {
         try {
-            threads.emplace_back([this, i, &session = m_nodes->target(i)] { put(i, session); });
-        } catch (const std::system_error& error) {
-            m_targets[i].trouble =
-                std::make_exception_ptr(base::SystemError("start a thread", error.code().value()));
+            threads.push_back(
+                base::start_thread([this, i, &session = m_nodes->target(i)] { put(i, session); }));
+        } catch (const base::Error&) {
+            m_targets[i].trouble = std::current_exception();
             m_relay.leave(i);
         }
     }

@@ -1,6 +1,7 @@
 // Waiting for the moment, and the release.
 #include "processor/second_look.hpp"
 
+#include "base/thread.hpp"
 #include "processor/report.hpp"
 
 #include <utility>
@@ -13,7 +14,7 @@ SecondLook::SecondLook(Work& work, const base::Clock& clock, std::chrono::millis
       m_clock(&clock),
       m_delay(delay),
       m_released(std::move(released)),
-      m_thread([this] { run(); }) {}
+      m_thread(base::start_thread([this] { run(); })) {}
 
 SecondLook::~SecondLook() {
     {

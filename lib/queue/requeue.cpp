@@ -11,7 +11,8 @@ namespace nodespool::queue {
 namespace {
 
 constexpr std::size_t k_lines_in_a_group = 4096;
-constexpr std::size_t k_files_in_a_group = 128; // each holds two descriptors
+constexpr std::size_t k_files_in_a_group = 128;
+constexpr std::size_t k_descriptors_to_a_file = 2;
 
 /// What is wrong, without where: "found X, expected Y".
 std::string_view fault_in(std::string_view reason) {
@@ -68,7 +69,7 @@ class Requeue {
                 move_group();
         }
         m_read_to_end.push_back(file);
-        if (m_read_to_end.size() >= k_files_in_a_group)
+        if (m_read_to_end.size() >= m_files_in_a_group)
             move_group();
     }
 
@@ -102,6 +103,8 @@ class Requeue {
                 m_worked_off.add(file->claimed);
     }
 
+    const std::size_t m_files_in_a_group =
+        base::within_open_file_limit(k_files_in_a_group, k_descriptors_to_a_file);
     const Spool* m_spool;
     Spool m_rejected_spool;
     const NodeNames* m_known;

@@ -3,6 +3,7 @@
 
 #include "base/digest.hpp"
 #include "base/log.hpp"
+#include "base/thread.hpp"
 
 #include <algorithm>
 #include <condition_variable>
@@ -52,9 +53,9 @@ class NodeLooks::Lane {
             fail(failed, "the node is not asked any more");
             return;
         }
+        if (m_threads.size() < std::max(1U, m_config->connections / 2) && m_waiting.size() >= m_idle)
+            add_thread();
         m_waiting.push_back({std::move(look), std::move(failed)});
-        if (m_threads.size() < std::max(1U, m_config->connections / 2) && m_waiting.size() > m_idle)
-            m_threads.emplace_back([this] { run(); });
         lock.unlock();
         m_work.notify_one();
     }
@@ -79,8 +80,18 @@ class NodeLooks::Lane {
         Failed failed;
     };
 
+    /// Under the lock. Where no other can be started, those that run do it all.
+    void add_thread() {
+        try {
+            m_threads.push_back(base::start_thread([this] { run(); }));
+        } catch (const base::SystemError&) {
+            if (m_threads.empty())
+                throw;
+        }
+    }
+
     void run() {
-        const std::unique_ptr<node::Session> session = node::make_session(*m_config);
+        std::unique_ptr<node::Session> session;
         std::unique_lock lock(m_mutex);
         for (;;) {
             ++m_idle;
@@ -97,16 +108,18 @@ class NodeLooks::Lane {
             if (given_up)
                 fail(asked.failed, "the node is not asked any more");
             else if (!m_owner->is_broken())
-                look(asked, *session);
+                look(asked, session);
             lock.lock();
             --m_running;
             m_room.notify_all();
         }
     }
 
-    void look(const Asked& asked, node::Session& session) {
+    void look(const Asked& asked, std::unique_ptr<node::Session>& session) {
         try {
-            asked.look(session);
+            if (!session)
+                session = node::make_session(*m_config);
+            asked.look(*session);
             const std::scoped_lock lock(m_mutex);
             m_failures_in_a_row = 0;
         } catch (const node::NodeError& error) {

@@ -37,6 +37,8 @@ Deletion::Deletion(const processor::Cluster& cluster, DeletionMode mode, Deletio
       m_take_away(m_files) {
     if (mode == DeletionMode::dry_run)
         return;
+    constexpr std::size_t k_descriptors_to_a_file = 2; // its link's lock, and its directory
+    m_limits.batch = base::within_open_file_limit(m_limits.batch, k_descriptors_to_a_file);
     m_deleted.emplace(cluster.root);
     m_spool.emplace(cluster.root, base::system_clock());
     m_outbox.emplace(*m_spool);

@@ -28,6 +28,7 @@ using catalog::Link;
 
 /// Dropped under one lock, and queued in one queue file.
 constexpr std::size_t k_batch = 100;
+constexpr std::size_t k_descriptors_to_a_file = 3;
 constexpr std::size_t k_jobs_in_a_file = 1000;
 
 /// A file whose copy may go: enough others were seen.
@@ -57,6 +58,7 @@ class Drain {
           m_marks(cluster.root),
           m_look(cluster.nodes, listener.stop),
           m_queued(queue::Spool::open_existing(cluster.root, base::system_clock())) {
+        (void)m_marks.current(); // those that cannot be understood are refused, whatever is to be drained
         if (spool == nullptr)
             return;
         spool->clear_abandoned(); // of runs that were killed
@@ -98,7 +100,7 @@ class Drain {
                 consider(*link);
             }
         }
-        if (m_batch.size() + m_with_gone.size() >= k_batch)
+        if (m_batch.size() + m_with_gone.size() >= m_most_in_batch)
             finish_batch();
         if (m_asked_for.size() >= k_jobs_in_a_file)
             commit_jobs();
@@ -308,6 +310,7 @@ class Drain {
     CopyLook m_look;
     QueuedReplications m_queued;
     std::optional<queue::Outbox> m_outbox;
+    const std::size_t m_most_in_batch = base::within_open_file_limit(k_batch, k_descriptors_to_a_file);
     std::vector<Candidate> m_batch;
     std::vector<std::string> m_with_gone;
     std::vector<DrainedFile> m_asked_for; ///< their jobs are not committed yet

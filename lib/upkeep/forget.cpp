@@ -28,6 +28,7 @@ using catalog::Link;
 
 /// Changed under one lock.
 constexpr std::size_t k_batch = 100;
+constexpr std::size_t k_descriptors_to_a_file = 3;
 constexpr std::size_t k_jobs_in_a_file = 1000;
 
 class Forget {
@@ -74,7 +75,7 @@ class Forget {
             else
                 queue_what_is_missing(*link);
         }
-        if (m_batch.size() >= k_batch)
+        if (m_batch.size() >= m_most_in_batch)
             finish_batch();
         if (m_listener->on_progress)
             m_listener->on_progress(m_report);
@@ -249,6 +250,7 @@ class Forget {
     QueuedReplications m_queued_replications;
     std::optional<queue::Outbox> m_outbox;
     std::size_t m_uncommitted_jobs = 0;
+    const std::size_t m_most_in_batch = base::within_open_file_limit(k_batch, k_descriptors_to_a_file);
     std::vector<std::string> m_batch; ///< paths of links that name the node, or have `gone` lines
     ForgetReport m_report;
 };

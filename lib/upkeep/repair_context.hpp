@@ -1,6 +1,7 @@
 // What the two halves of repair share.
 #pragma once
 
+#include "base/file_system.hpp"
 #include "catalog/catalog.hpp"
 #include "upkeep/audit_looks.hpp"
 #include "upkeep/repair.hpp"
@@ -26,6 +27,9 @@ struct RepairContext {
 };
 
 /// How many links are changed under one lock, and made durable together.
-inline constexpr std::size_t k_repair_batch = 100;
+inline std::size_t repair_batch() {
+    static const std::size_t most = base::within_open_file_limit(100, 3); // of descriptors, to each
+    return most;
+}
 
 } // namespace nodespool::upkeep

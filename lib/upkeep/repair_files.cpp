@@ -50,7 +50,7 @@ void FileRepair::add(const std::string& path, std::vector<Finding> findings) {
     if (!m_batch.empty() && m_batch.back().path == path)
         finish(); // more of the same file: a batch changes a link once
     m_batch.push_back({path, std::move(findings), {}, {}});
-    if (m_batch.size() >= k_repair_batch)
+    if (m_batch.size() >= repair_batch())
         finish();
 }
 

@@ -58,7 +58,7 @@ void OrphanRepair::judge(const NameFacts& known, const CopyFact& listed, Gatheri
         m_context.tell({finding, Repaired::kept, why});
     } else {
         m_batch.push_back({finding, false, {}});
-        if (m_batch.size() >= k_repair_batch)
+        if (m_batch.size() >= repair_batch())
             finish_batch();
     }
 }
