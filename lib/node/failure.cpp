@@ -11,6 +11,8 @@ std::string_view to_string(Failure failure) {
         return "node-down";
     case Failure::node_full:
         return "node-full";
+    case Failure::node_unwritable:
+        return "node-unwritable";
     case Failure::permanent:
         return "permanent";
     }

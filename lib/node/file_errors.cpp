@@ -10,9 +10,10 @@ std::optional<Failure> failure_of_errno(int code) {
     case ENOSPC:
     case EDQUOT:
         return Failure::node_full;
-    // Remounted read-only, an NFS server or FUSE program that died, a disk that was pulled: no file will do
-    // better.
+    // As ext4 is after an error on its disk.
     case EROFS:
+        return Failure::node_unwritable;
+    // An NFS server or FUSE program that died, a disk that was pulled: no file will do better.
     case ESTALE:
     case ENOTCONN:
     case ENODEV:

@@ -6,6 +6,8 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
+
 namespace nodespool::node {
 
 namespace {
@@ -158,9 +160,17 @@ Removal FileSession::remove(const std::string& name) {
         open_directory(root, std::string(base::parent_of(name)), action);
     if (!directory)
         return Removal::was_absent;
+    const std::string leaf(base::name_of(name));
     return action.on_node([&] {
-        if (!base::unlink_at(directory->get(), std::string(base::name_of(name))))
+        try {
+            if (!base::unlink_at(directory->get(), leaf))
+                return Removal::was_absent;
+        } catch (const base::SystemError& error) {
+            // A read-only file system says so before it looks for the file.
+            if (error.code() != EROFS || base::status_at(directory->get(), leaf))
+                throw;
             return Removal::was_absent;
+        }
         // Once the job is ticked, nobody asks again: the file must not come back after a power loss.
         base::sync_directory(directory->get(), m_root + "/" + std::string(base::parent_of(name)));
         return Removal::removed;

@@ -20,10 +20,11 @@ namespace nodespool::node {
 
 /// What a failure on a node means for the job and for the node (design, "Failures").
 enum class Failure {
-    temporary, ///< 4xx, a stalled or broken transfer, busy: this job may well work later
-    node_down, ///< refused, unreachable, login failed, root missing: no job waits for this node now
-    node_full, ///< no space or quota (452, 552, ENOSPC, EDQUOT): no more stores to it now
-    permanent  ///< this node will not take this file (5xx): another may
+    temporary,       ///< 4xx, a stalled or broken transfer, busy: this job may well work later
+    node_down,       ///< refused, unreachable, login failed, root missing: no job waits for this node now
+    node_full,       ///< no space or quota (452, 552, ENOSPC, EDQUOT): no more stores to it now
+    node_unwritable, ///< its file system is read-only: nothing can be stored or removed there now, but read
+    permanent        ///< this node will not take this file (5xx): another may
 };
 
 std::string_view to_string(Failure failure);

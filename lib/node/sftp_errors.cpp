@@ -1,6 +1,7 @@
 // Status codes as failure classes, and the look for free space.
 #include "node/sftp_errors.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace nodespool::node {
@@ -21,9 +22,10 @@ void add_verdict(SftpFields& fields, std::uint64_t wanted_bytes, SftpTrouble& tr
     const std::uint64_t available_files = fields.u64();
     fields.u64(); // f_fsid
     const std::uint64_t flags = fields.u64();
-    const bool has_space = available_blocks > 0 && available_blocks >= wanted_bytes / (block_bytes + 1);
+    const bool has_space =
+        available_blocks > 0 && available_blocks >= wanted_bytes / std::max<std::uint64_t>(block_bytes, 1);
     if ((flags & k_read_only) != 0) {
-        trouble.failure = Failure::node_down;
+        trouble.failure = Failure::node_unwritable;
         trouble.text += "; its file system is read-only";
     } else if (!has_space || (files > 0 && available_files == 0)) {
         trouble.failure = Failure::node_full;

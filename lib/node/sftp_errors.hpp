@@ -16,7 +16,7 @@ SftpTrouble trouble_of(const SftpReply::Status& status, const SftpConnection& co
 
 /// `failure` is what a full disk and much else looks like in SFTP version 3: asks the server for the space in
 /// @p directory, where it can tell (statvfs@openssh.com), and calls @p then with @p trouble as it is, or made
-/// `node_full` or `node_down` (read-only by now).
+/// `node_full` or `node_unwritable` (read-only by now).
 /// @param wanted_bytes  how much was to be written when it failed
 /// @return false: the server cannot tell; nothing was asked, and @p then is not called
 bool ask_for_space(SftpConnection& connection, std::string_view directory, std::uint64_t wanted_bytes,

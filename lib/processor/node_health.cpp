@@ -10,8 +10,8 @@ namespace {
 /// A node that lets so many transfers in a row stall or break costs more than it is worth: taken for down.
 constexpr unsigned k_failures_that_count = 3;
 constexpr std::chrono::seconds k_longest_rest{300};
-/// Somebody has to make room first.
-constexpr std::chrono::seconds k_full_rest{300};
+/// Somebody has to make room first, or to mend the disk.
+constexpr std::chrono::seconds k_read_only_rest{300};
 
 } // namespace
 
@@ -23,6 +23,8 @@ std::string_view to_string(NodeState state) {
         return "down";
     case NodeState::full:
         return "full";
+    case NodeState::unwritable:
+        return "unwritable";
     }
     return "";
 }
@@ -33,6 +35,7 @@ bool NodeHealth::is_usable(base::MonotonicTime now) const {
         return true;
     case NodeState::down:
     case NodeState::full:
+    case NodeState::unwritable:
         return !m_probing && now >= m_probe_at;
     }
     return false;
@@ -45,7 +48,8 @@ void NodeHealth::given(base::MonotonicTime now) {
 
 void NodeHealth::succeeded() {
     m_failures_in_a_row = 0;
-    // Of a full node only the probe's success counts: what was under way when it filled up proves nothing.
+    // Of a full or unwritable node only the probe's success counts: what was under way when it filled up
+    // proves nothing.
     if (m_state == NodeState::down || m_probing)
         *this = NodeHealth();
 }
@@ -55,12 +59,13 @@ bool NodeHealth::failed(node::Failure failure, const std::string& reason, base::
     switch (failure) {
     case node::Failure::node_down:
         take_down(now);
-        m_state = NodeState::down; // also a full one: it cannot be read from either
+        m_state = NodeState::down; // also a full one: it cannot be read either
         return true;
     case node::Failure::node_full:
-        m_state = NodeState::full;
+    case node::Failure::node_unwritable:
+        m_state = failure == node::Failure::node_full ? NodeState::full : NodeState::unwritable;
         m_probing = false;
-        m_probe_at = now + k_full_rest;
+        m_probe_at = now + k_read_only_rest;
         return true;
     case node::Failure::temporary:
         if (++m_failures_in_a_row < k_failures_that_count && m_state == NodeState::up)
@@ -78,7 +83,7 @@ bool NodeHealth::failed(node::Failure failure, const std::string& reason, base::
 void NodeHealth::take_down(base::MonotonicTime now) {
     if (m_state == NodeState::down && m_probing)
         m_rest = std::min(m_rest * 2, k_longest_rest);
-    if (m_state != NodeState::full)
+    if (!is_read_only())
         m_state = NodeState::down;
     m_probing = false;
     m_probe_at = now + m_rest;

@@ -9,21 +9,28 @@
 
 namespace nodespool::processor {
 
-enum class NodeState { up, down, full };
+enum class NodeState {
+    up,
+    down,
+    full,      ///< has room for no more; what it has can be read
+    unwritable ///< its file system is read-only; what it has can be read
+};
 
 std::string_view to_string(NodeState state);
 
 /// One node's health in one run. A node that is down is probed again by a single job after a while, 30 s
-/// doubling to 5 min; one that is full after 5 min. Not thread-safe: the scheduler guards it.
+/// doubling to 5 min; one that is full or unwritable after 5 min. Not thread-safe: the scheduler guards it.
 class NodeHealth {
   public:
     /// May a job be given to the node at @p now? For a node that is down, one job at a time once its rest is
     /// over.
     [[nodiscard]] bool is_usable(base::MonotonicTime now) const;
-    /// May a copy be read from it? A full node has room for no more, but what it has can be read.
-    [[nodiscard]] bool is_readable(base::MonotonicTime now) const {
-        return m_state == NodeState::full || is_usable(now);
+    /// Can it be read, although nothing can be put there? That it was read is no sign that this has changed.
+    [[nodiscard]] bool is_read_only() const {
+        return m_state == NodeState::full || m_state == NodeState::unwritable;
     }
+    /// May a copy be read from it?
+    [[nodiscard]] bool is_readable(base::MonotonicTime now) const { return is_read_only() || is_usable(now); }
     /// A job was given to the node.
     void given(base::MonotonicTime now);
     /// That job ended without having tried the node.

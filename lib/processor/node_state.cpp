@@ -66,10 +66,10 @@ class HealthParser {
     }
 
     [[nodiscard]] NodeState state(const std::string& word) const {
-        for (const NodeState state : {NodeState::up, NodeState::down, NodeState::full})
+        for (const NodeState state : {NodeState::up, NodeState::down, NodeState::full, NodeState::unwritable})
             if (word == to_string(state))
                 return state;
-        fail("'" + base::printable(word) + "'", "up, down or full");
+        fail("'" + base::printable(word) + "'", "up, down, full or unwritable");
     }
 
     [[nodiscard]] base::Timestamp time(const std::string& word) const {

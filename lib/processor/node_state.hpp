@@ -14,7 +14,7 @@ namespace nodespool::processor {
 
 /// Format of the file:
 ///
-///     state up|down|full
+///     state up|down|full|unwritable
 ///     since TIME
 ///     last-error TIME TEXT
 ///     last-success TIME

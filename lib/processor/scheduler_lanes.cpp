@@ -294,7 +294,7 @@ void Scheduler::take_source(const Job& job, Seats& seats) {
         return;
     Node& node = m_nodes[*seats.source];
     ++node.connections;
-    if (node.health.state() != NodeState::full) // that one can be read is no sign of room
+    if (!node.health.is_read_only())
         node.health.given(m_clock->monotonic());
 }
 

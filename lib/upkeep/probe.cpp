@@ -144,6 +144,9 @@ processor::RecordedHealth health_of(const Probed& probed, base::Timestamp now) {
     case node::Failure::node_full:
         health.state = processor::NodeState::full;
         break;
+    case node::Failure::node_unwritable:
+        health.state = processor::NodeState::unwritable;
+        break;
     case node::Failure::permanent:
         break;
     }

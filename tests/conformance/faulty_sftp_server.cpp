@@ -181,7 +181,7 @@ std::string FaultySftpServer::State::extended(std::uint32_t id, SftpFields field
     return packet(SftpType::extended_reply, id, [&](SftpOutput& output) {
         const std::uint64_t blocks = script.available_blocks;
         for (const std::uint64_t value :
-             {std::uint64_t{4096}, std::uint64_t{4096}, std::uint64_t{1 << 20}, blocks, blocks,
+             {script.block_bytes, script.block_bytes, std::uint64_t{1 << 20}, blocks, blocks,
               std::uint64_t{0}, std::uint64_t{0}, std::uint64_t{0}, std::uint64_t{1},
               script.file_system_flags, std::uint64_t{255}})
             output.u64(value);

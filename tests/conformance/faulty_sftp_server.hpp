@@ -47,6 +47,7 @@ struct SftpScript {
     /// Flags of the attributes that READDIR sends; 0 says nothing.
     std::uint32_t listed_permissions = 0100644;
     /// As in the reply to statvfs@openssh.com.
+    std::uint64_t block_bytes = 4096;
     std::uint64_t available_blocks = 1000;
     std::uint64_t file_system_flags = 0;
 };

@@ -329,10 +329,13 @@ TEST_CASE("a server that runs out of space is full where it can tell") {
     }
     script.reactions[type] = {{Kind::status, SftpStatus::failure}};
     CHECK(put_failure(script) == Failure::temporary);
+    script.block_bytes = ~std::uint64_t{0};
+    CHECK(put_failure(script) == Failure::temporary);
+    script.block_bytes = 4096;
     script.available_blocks = 0;
     CHECK(put_failure(script) == Failure::node_full);
     script.file_system_flags = 1;
-    CHECK(put_failure(script) == Failure::node_down);
+    CHECK(put_failure(script) == Failure::node_unwritable);
 }
 
 TEST_CASE("a real disk that is full makes the node full") {

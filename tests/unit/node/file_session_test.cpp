@@ -209,17 +209,29 @@ TEST_CASE("a failed call on the disk has its class, whichever call it is") {
         observer.fail(call, ENOSPC);
         CHECK(failure_of([&] { put(*session, "61/47/file"); }) == Failure::node_full);
         observer.fail(call, EROFS);
-        CHECK(failure_of([&] { put(*session, "61/48/file"); }) == Failure::node_down);
+        CHECK(failure_of([&] { put(*session, "61/48/file"); }) == Failure::node_unwritable);
         fs::remove_all(disk.path() / "61");
     }
     observer.fail(base::FsCall::create, EMFILE); // this machine's fault, not the node's
     CHECK_THROWS_AS(put(*session, "62/47/file"), base::SystemError);
 }
 
+TEST_CASE("on a read-only disk what is not there counts as removed, what is there does not") {
+    const Disk disk;
+    const auto session = disk.session();
+    put(*session, "61/47/file");
+    Observer observer;
+    observer.fail(base::FsCall::unlink, EROFS);
+    CHECK(session->remove("61/47/absent") == Removal::was_absent);
+    observer.fail(base::FsCall::unlink, EROFS);
+    CHECK(failure_of([&] { session->remove("61/47/file"); }) == Failure::node_unwritable);
+    CHECK(session->size("61/47/file") == 4);
+}
+
 TEST_CASE("an errno has one class") {
     CHECK(failure_of_errno(ENOSPC) == Failure::node_full);
     CHECK(failure_of_errno(EDQUOT) == Failure::node_full);
-    CHECK(failure_of_errno(EROFS) == Failure::node_down);
+    CHECK(failure_of_errno(EROFS) == Failure::node_unwritable);
     CHECK(failure_of_errno(ESTALE) == Failure::node_down);
     CHECK(failure_of_errno(ENOTCONN) == Failure::node_down);
     CHECK(failure_of_errno(EACCES) == Failure::permanent);

@@ -97,5 +97,6 @@ TEST_CASE("failure classes have names") {
     CHECK(to_string(Failure::temporary) == "temporary");
     CHECK(to_string(Failure::node_down) == "node-down");
     CHECK(to_string(Failure::node_full) == "node-full");
+    CHECK(to_string(Failure::node_unwritable) == "node-unwritable");
     CHECK(to_string(Failure::permanent) == "permanent");
 }

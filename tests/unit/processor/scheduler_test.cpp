@@ -361,10 +361,17 @@ TEST_CASE("a job with no node to read from is not placed; one whose last source 
     CHECK(scheduler.why_no_node(*late) == "no copy can be read: n1: refused (down)");
 }
 
-TEST_CASE("a full node can still be read from, and is not taken for one with room because of that") {
+TEST_CASE("a full or unwritable node can still be read, and is not taken for better because of that") {
     test::ManualMonotonicClock clock;
     Scheduler scheduler(nodes({2, 2}), 2, clock);
-    scheduler.failed(0, node::Failure::node_full, "n1: 552");
+    NodeState state = NodeState::full;
+    SUBCASE("full") {
+        scheduler.failed(0, node::Failure::node_full, "n1: 552");
+    }
+    SUBCASE("unwritable") {
+        scheduler.failed(0, node::Failure::node_unwritable, "n1: Read-only file system");
+        state = NodeState::unwritable;
+    }
     for (const auto rest : {0s, 301s}) {
         clock.time += rest;
         JobPtr from_n1 = job();
@@ -374,7 +381,7 @@ TEST_CASE("a full node can still be read from, and is not taken for one with roo
         REQUIRE(task->seats.source == 0);
         scheduler.succeeded(0);
         scheduler.release(task->seats);
-        CHECK(scheduler.report()[0].state == NodeState::full);
+        CHECK(scheduler.report()[0].state == state);
     }
     scheduler.failed(0, node::Failure::node_down, "n1: refused");
     JobPtr late = job();

@@ -66,4 +66,6 @@ TEST_CASE("a node that answers and refuses is up, with an error") {
     CHECK(upkeep::health_of(probed, {7, 0}).last_error.has_value());
     probed.failure = node::Failure::node_full;
     CHECK(upkeep::health_of(probed, {7, 0}).state == processor::NodeState::full);
+    probed.failure = node::Failure::node_unwritable;
+    CHECK(upkeep::health_of(probed, {7, 0}).state == processor::NodeState::unwritable);
 }
