@@ -27,6 +27,12 @@ std::string file_of(const std::string& cluster_root) {
     return cluster_root + "/" + k_file;
 }
 
+/// The operator's own word on nodes, as the configuration is: nobody may act without having understood it.
+[[noreturn]] void refuse(const std::string& where, const std::string& found, const std::string& expected) {
+    throw base::Error(base::ErrorClass::config,
+                      fmt::format("{}: found {}, expected {}", where, found, expected));
+}
+
 /// A line of the file; a comment or blank line is about no node.
 struct Line {
     std::string text; ///< as it stands
@@ -46,7 +52,9 @@ std::vector<std::string_view> words_of(std::string_view text) {
 }
 
 std::string quoted(std::string_view text) {
-    return "'" + base::printable(text) + "'";
+    constexpr std::size_t k_shown = 64;
+    const bool is_long = text.size() > k_shown;
+    return "'" + base::printable(text.substr(0, k_shown)) + (is_long ? "'..." : "'");
 }
 
 /// What is wrong with the words of a line: FOUND and EXPECTED.
@@ -88,13 +96,25 @@ std::vector<Line> read_lines(std::string_view text, const std::string& file) {
                 throw Complaint{"a second line for node " + line.node, "one line a node"};
             lines.push_back(std::move(line));
         } catch (const Complaint& complaint) {
-            throw base::Error(base::ErrorClass::bad_input,
-                              fmt::format("{}:{}: found {}, expected {}", file, lines.size() + 1,
-                                          complaint.found, complaint.expected));
+            refuse(fmt::format("{}:{}", file, lines.size() + 1), complaint.found, complaint.expected);
         }
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return lines;
+}
+
+std::string kind_of(base::FileType type) {
+    switch (type) {
+    case base::FileType::regular: // it has just come to be one
+        return "a file that was being replaced";
+    case base::FileType::directory:
+        return "a directory";
+    case base::FileType::symlink:
+        return "a symbolic link";
+    case base::FileType::other:
+        return "a FIFO, socket or device";
+    }
+    return "something else";
 }
 
 /// The file as it was opened: what it is, and what it says.
@@ -107,13 +127,15 @@ Contents read_file(const std::string& cluster_root) {
     const std::string file = file_of(cluster_root);
     const std::optional<base::Fd> fd = base::try_open_regular(base::k_cwd, file);
     if (!fd) {
-        if (base::status_at(base::k_cwd, file)) // to take it for no marks would undo them
-            throw base::Error(base::ErrorClass::bad_input,
-                              file + ": found a link or directory, expected a regular file");
+        if (const auto other = base::status_at(base::k_cwd, file)) // to take it for no marks would undo them
+            refuse(file, kind_of(other->type), "a regular file");
         return {};
     }
     Contents contents;
     contents.status = base::status_of(fd->get(), file);
+    if (contents.status->size_bytes > k_max_bytes)
+        refuse(file, fmt::format("{} bytes", contents.status->size_bytes),
+               fmt::format("{} at most", k_max_bytes));
     contents.lines = read_lines(base::read_whole(fd->get(), k_max_bytes, file), file);
     return contents;
 }

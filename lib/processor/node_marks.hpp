@@ -38,7 +38,7 @@ class NodeMarks {
     ByNode m_marks;
 };
 
-/// A missing file: no marks. @throws base::Error bad_input "FILE:LINE: found ..., expected ..."
+/// A missing file: no marks. @throws base::Error config "FILE:LINE: found ..., expected ..."
 NodeMarks read_node_marks(const std::string& cluster_root);
 
 /// Marks @p node, Mark::none takes its mark away; the other lines stay as they are, comments too. Durable

@@ -233,7 +233,7 @@ probe_passed() { # NODE
     for words in 'list' 'drain n1' 'resume n1' 'probe'; do
         # shellcheck disable=SC2086  # words
         nodes $words
-        exits 65
+        exits 78
         logs "$root/.nodes:2: found 'sleeping', expected draining or read-only"
     done
     [ "$(<"$root/.nodes")" = $'n1 draining\nn2 sleeping' ]

@@ -23,7 +23,7 @@ std::string error_of(const TempDir& root) {
         (void)read_node_marks(root.path());
         return "no error";
     } catch (const base::Error& error) {
-        CHECK(error.error_class() == base::ErrorClass::bad_input);
+        CHECK(error.error_class() == base::ErrorClass::config);
         return error.what();
     }
 }
@@ -94,7 +94,7 @@ TEST_CASE("a line that cannot be understood is an error that names it") {
 TEST_CASE("a .nodes that is no regular file is not taken for one without marks") {
     const TempDir root;
     std::filesystem::create_symlink("/dev/null", root / ".nodes");
-    CHECK(error_of(root) == (root / ".nodes") + ": found a link or directory, expected a regular file");
+    CHECK(error_of(root) == (root / ".nodes") + ": found a symbolic link, expected a regular file");
 }
 
 TEST_CASE("marks set at once by several operators are all there") {
