@@ -39,8 +39,10 @@ void tell(const processor::Upload& upload, const std::string& queue_file, cli::O
 }
 
 void tell_skipped(const std::string& path, processor::Skipped why, cli::ExitStatus& status) {
-    const auto log = [&](base::LogLevel level, const char* reason) {
-        base::log(level, {{"result", "skipped"}, {"file", base::encode_name(path)}, {"reason", reason}});
+    const auto log = [&](base::LogLevel level, std::string_view reason) {
+        base::log(
+            level,
+            {{"result", "skipped"}, {"file", base::encode_name(path)}, {"reason", std::string(reason)}});
     };
     switch (why) {
     case processor::Skipped::queued:
@@ -55,6 +57,11 @@ void tell_skipped(const std::string& path, processor::Skipped why, cli::ExitStat
     case processor::Skipped::unreadable:
         log(base::LogLevel::error, "permission denied");
         status.note(cli::Condition::permission);
+        return;
+    case processor::Skipped::unsynced:
+        log(base::LogLevel::error, "it could not be written to disk, and may be damaged: " +
+                                       std::string(processor::k_unsynced_remedy));
+        status.note(cli::Condition::io);
         return;
     case processor::Skipped::unclaimed:
         log(base::LogLevel::warning,

@@ -59,6 +59,7 @@ class Scan {
           m_listener(&listener),
           m_catalog(catalog::Catalog::open_existing(cluster.root)),
           m_queued(spool),
+          m_unsynced(cluster.root),
           m_root(base::status_at(base::k_cwd, cluster.root)) {}
 
     void run() {
@@ -115,6 +116,8 @@ class Scan {
             m_listener->skipped(path, Skipped::queued);
         else if (is_stored(path, status))
             m_listener->skipped(path, Skipped::stored);
+        else if (m_unsynced.contains(status))
+            m_listener->skipped(path, Skipped::unsynced);
         else if (!is_quiet(path, status))
             m_listener->skipped(path, Skipped::being_written);
         else
@@ -194,6 +197,7 @@ class Scan {
     const ScanListener* m_listener;
     catalog::Catalog m_catalog;
     QueuedVersions m_queued;
+    UnsyncedUploads m_unsynced;
     std::optional<base::FileStatus> m_root;
     std::vector<std::string> m_directories;
 };

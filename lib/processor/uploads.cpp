@@ -12,9 +12,17 @@ namespace nodespool::processor {
 namespace {
 
 /// Each keeps its file open until it is synced.
-constexpr std::size_t k_most_writing = 128;
+std::size_t most_writing() {
+    static const std::size_t most = base::within_open_file_limit(128, 1);
+    return most;
+}
 
 } // namespace
+
+UploadQueue::UploadQueue(const FileSpace& files, const queue::Spool& spool)
+    : m_files(&files),
+      m_spool(&spool),
+      m_unsynced(std::string(base::parent_of(spool.path()))) {}
 
 void UploadQueue::add(const std::string& path) {
     FileSpace::Opened opened = m_files->open(path);
@@ -25,8 +33,13 @@ void UploadQueue::add(const std::string& path) {
         throw NoUpload(opened.found.missing ? base::ErrorClass::io : base::ErrorClass::bad_input,
                        shown + ": found " + opened.found.why_not + ", expected an uploaded file",
                        opened.found.missing);
+    if (m_unsynced.contains(*opened.found.status))
+        throw NoUpload(base::ErrorClass::io,
+                       shown + ": it could not be written to disk before, and may be damaged: " +
+                           std::string(k_unsynced_remedy),
+                       false);
     m_writing.push_back({path, std::move(opened.fd)});
-    if (m_writing.size() >= k_most_writing)
+    if (m_writing.size() >= most_writing())
         sync_files();
 }
 
@@ -44,9 +57,20 @@ void UploadQueue::sync_files() {
             status = base::status_of(file.fd.get(), shown);
         } catch (const base::Error& error) {
             m_queued.failed.push_back({file.path, error});
+            note_unsynced(file);
             continue;
         }
+        m_unsynced.forget(status);
         write(file.path, status);
+    }
+}
+
+/// The next sync of it would succeed, whatever was lost.
+void UploadQueue::note_unsynced(const Writing& file) {
+    try {
+        m_unsynced.add(file.path, base::status_of(file.fd.get(), file.path));
+    } catch (const base::Error& error) {
+        base::log(base::LogLevel::error, error.what());
     }
 }
 

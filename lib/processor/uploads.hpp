@@ -6,15 +6,21 @@
 #include "base/stop_signal.hpp"
 #include "processor/cluster.hpp"
 #include "processor/file_space.hpp"
+#include "processor/unsynced_uploads.hpp"
 #include "queue/spool.hpp"
 
 #include <functional>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nodespool::processor {
+
+/// What to do about an upload that could not be written to disk.
+constexpr std::string_view k_unsynced_remedy =
+    "remove it and upload it anew; or, where its content is right, copy it and move the copy into its place";
 
 /// An upload as it stands in the file space now. Events are not trusted: they come for broken transfers too.
 struct Upload {
@@ -48,12 +54,14 @@ struct QueuedUploads {
 
 /// Writes `upload` jobs into one new queue file. Each file, and its path from the file space on, is on disk
 /// before commit() makes the jobs visible: FTP servers don't see to that. After a crash before commit() there
-/// is no job, and a scan finds the file.
+/// is no job, and a scan finds the file. One that could not be written to disk is refused as long as it stays
+/// as it is.
 class UploadQueue {
   public:
-    UploadQueue(const FileSpace& files, const queue::Spool& spool) : m_files(&files), m_spool(&spool) {}
+    UploadQueue(const FileSpace& files, const queue::Spool& spool);
 
-    /// @throws NoUpload where there is no regular file of that name, or this user may not read it
+    /// @throws NoUpload where there is no regular file of that name, this user may not read it, or it could
+    /// not be written to disk
     void add(const std::string& path);
     /// A job for a path whose file was left hidden by a run that died: store settles it.
     void add_leftover(const std::string& path, const base::FileStatus& status);
@@ -65,10 +73,12 @@ class UploadQueue {
         base::Fd fd;
     };
     void sync_files();
+    void note_unsynced(const Writing& file);
     void write(const std::string& path, const base::FileStatus& status);
 
     const FileSpace* m_files;
     const queue::Spool* m_spool;
+    UnsyncedUploads m_unsynced;
     std::vector<Writing> m_writing;      ///< on their way to the disk, together
     std::set<std::string> m_directories; ///< not yet synced, as cluster paths
     std::optional<queue::QueueFileWriter> m_writer;
@@ -81,6 +91,7 @@ enum class Skipped {
     stored,        ///< its link file records it
     being_written, ///< not quiet yet
     unreadable,    ///< this user may not look at it
+    unsynced,      ///< it could not be written to disk
     unclaimed      ///< a file that a run hid and no link file knows
 };
 

@@ -1,17 +1,22 @@
 // Uploads in the file space: what a scan queues, and how a stored one is taken away.
+#include "base/error.hpp"
+#include "base/fs_observer.hpp"
 #include "processor/take_away.hpp"
 #include "processor/uploads.hpp"
 #include "support/world.hpp"
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 
 using namespace nodespool;
 using processor::Result;
 using test::World;
+using namespace std::chrono_literals;
 
 namespace fs = std::filesystem;
 
@@ -100,4 +105,90 @@ TEST_CASE("only the version that was stored is hidden") {
     processor::ParentDirectories parents(files);
     CHECK(take_away.hide("a", version, parents) == processor::TakeAway::Hiding::not_there);
     CHECK(world.in_file_space() == std::vector<std::string>{"a"});
+}
+
+namespace {
+
+/// Fails every sync of this file.
+class SyncFails final : public base::FsObserver {
+  public:
+    explicit SyncFails(std::string path) : m_path(std::move(path)) { base::set_fs_observer(this); }
+    ~SyncFails() override { base::set_fs_observer(nullptr); }
+    void before(base::FsCall call, std::string_view path) override {
+        if (call == base::FsCall::sync && path.ends_with(m_path))
+            throw base::SystemError("sync " + std::string(path), EIO);
+    }
+
+  private:
+    std::string m_path;
+};
+
+} // namespace
+
+TEST_CASE("an upload that could not be written to disk is not queued until it was written anew") {
+    World world;
+    const auto failed_version = world.upload("d/bad", "lost");
+    world.upload("d/good", "kept");
+    const queue::Spool spool(world.root(), base::system_clock());
+    const processor::FileSpace files(world.cluster.files, std::chrono::seconds(0), base::system_clock());
+    {
+        const SyncFails fault("/d/bad");
+        processor::UploadQueue uploads(files, spool);
+        uploads.add("d/bad");
+        uploads.add("d/good");
+        const processor::QueuedUploads queued = uploads.commit();
+        REQUIRE(queued.failed.size() == 1);
+        CHECK(queued.failed[0].path == "d/bad");
+        CHECK(queued.uploads.size() == 1);
+    }
+    const auto scan = [&] {
+        std::map<std::string, processor::Skipped> skipped;
+        processor::UploadQueue uploads(files, spool);
+        scan_uploads(world.cluster, files, spool, &uploads,
+                     {[](const processor::Upload&) {},
+                      [&](const std::string& path, processor::Skipped why) { skipped[path] = why; }});
+        uploads.commit();
+        return skipped;
+    };
+    const auto refusal = [&](const std::string& path) -> std::string {
+        try {
+            processor::UploadQueue(files, spool).add(path);
+            return "";
+        } catch (const processor::NoUpload& error) {
+            CHECK(error.error_class() == base::ErrorClass::io);
+            return error.what();
+        }
+    };
+    const auto unsynced = [&] { // how many are remembered
+        const fs::directory_iterator all(world.root() + "/.state/unsynced");
+        return std::distance(begin(all), end(all));
+    };
+    CHECK(scan()["d/bad"] == processor::Skipped::unsynced);
+    CHECK(refusal("d/bad").find("d/bad: it could not be written to disk") != std::string::npos);
+    CHECK(unsynced() == 1);
+
+    SUBCASE("under another name, and with the time that the client sets, it is the same") {
+        fs::rename(world.cluster.files + "/d/bad", world.cluster.files + "/renamed");
+        fs::last_write_time(world.cluster.files + "/renamed", fs::file_time_type::clock::now() - 1h);
+        CHECK(scan()["renamed"] == processor::Skipped::unsynced);
+        CHECK_FALSE(refusal("renamed").empty());
+    }
+    SUBCASE("written anew in its place, it is good, and forgotten") {
+        world.upload("d/bad", "anew");
+        CHECK(scan().count("d/bad") == 0);
+        CHECK(world.jobs().size() == 2);
+        CHECK(unsynced() == 0);
+    }
+    SUBCASE("another file in its place is good, whatever its time") {
+        fs::rename(world.cluster.files + "/d/bad", world.root() + "/away");
+        world.upload("d/bad", "anew", failed_version.mtime);
+        CHECK(scan().count("d/bad") == 0);
+        CHECK(world.jobs().size() == 2);
+    }
+    SUBCASE("what the directory holds besides does no harm") {
+        for (const char* const name : {"x", "1_2_3", "1_2_3_4_5", "a_1.0_1_1.0", "1_1.0_x_1.0", "1_1.0_1_"})
+            std::ofstream(world.root() + "/.state/unsynced/" + name) << "noise";
+        CHECK(scan()["d/bad"] == processor::Skipped::unsynced);
+        CHECK(world.jobs().size() == 1);
+    }
 }
