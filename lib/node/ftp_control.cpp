@@ -13,6 +13,13 @@ using State = base::IoResult::State;
 
 // No reply is that long; what a server sends beyond it is no FTP.
 constexpr std::size_t k_longest_reply = 1UL << 20U;
+// The longest that a line holds is the name of a directory, each byte twice.
+constexpr std::size_t k_longest_line = 1UL << 14U;
+constexpr std::size_t k_shown = 80;
+
+std::string shown(std::string_view line) {
+    return "'" + std::string(line.substr(0, std::min(k_shown, line.find_last_not_of("\r\n") + 1))) + "'";
+}
 
 } // namespace
 
@@ -107,6 +114,19 @@ bool FtpControl::receive(bool patiently) {
     return false;
 }
 
+/// As soon as it can be known, and not only where its line ends, which it may never.
+void FtpControl::refuse_what_is_no_reply(std::string_view piece) const {
+    constexpr std::size_t k_code_and_blank = 4;
+    if (m_open_line.size() + piece.size() > k_longest_line)
+        throw FtpLost{FtpLost::Why::garbled,
+                      "the server sent a line without end: " + shown(m_open_line + std::string(piece))};
+    if (m_reader.is_inside() || m_open_line.size() >= k_code_and_blank)
+        return;
+    const std::string start = m_open_line + std::string(piece.substr(0, k_shown));
+    if (!can_begin_reply(start))
+        throw FtpLost{FtpLost::Why::garbled, "found " + shown(start) + ", expected an FTP reply"};
+}
+
 std::optional<FtpReply> FtpControl::take_reply() {
     while (m_begin < m_end) {
         const std::string_view input(m_input.data() + m_begin, m_end - m_begin);
@@ -116,6 +136,7 @@ std::optional<FtpReply> FtpControl::take_reply() {
         m_begin += piece.size();
         if (m_open_line.size() + m_reader.bytes() + piece.size() > k_longest_reply)
             throw FtpLost{FtpLost::Why::garbled, "the server sent a reply without end"};
+        refuse_what_is_no_reply(piece);
         if (!is_whole) {
             m_open_line += piece;
             break;
@@ -151,7 +172,8 @@ FtpReply FtpControl::reply() {
         if (receive(true)) {
             if (std::optional<FtpReply> reply = take_reply())
                 return std::move(*reply);
-            limit = deadline();
+            if (m_open_line.empty()) // a line that has begun has no longer than a stall to end
+                limit = deadline();
             continue;
         }
         m_patience.ask();

@@ -72,6 +72,7 @@ class FtpControl {
   private:
     bool receive(bool patiently);
     std::optional<FtpReply> take_reply();
+    void refuse_what_is_no_reply(std::string_view piece) const;
     void take_input_while_sending();
     void release_held();
     void send_held();

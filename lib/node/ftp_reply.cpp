@@ -1,6 +1,7 @@
 // Reads reply lines: codes, continuation lines, sizes, ports.
 #include "node/ftp_reply.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -106,16 +107,28 @@ std::optional<std::string> directory_from(const FtpReply& reply) {
     return std::nullopt;
 }
 
+bool can_begin_reply(std::string_view start) {
+    if (start.find_first_not_of("\r\n") == start.npos)
+        return true;
+    const std::size_t digits = std::min(start.size(), k_code_digits);
+    const std::string_view rest = start.substr(digits);
+    return start[0] >= '1' && start[0] <= '5' && // RFC 959 §4.2
+           std::all_of(start.begin(), start.begin() + static_cast<std::ptrdiff_t>(digits), is_digit) &&
+           (rest.find_first_not_of("\r\n") == rest.npos || rest.front() == ' ' || rest.front() == '-');
+}
+
 std::optional<FtpReply> FtpReplyReader::add_line(std::string_view line) {
     m_bytes += line.size();
     while (line.ends_with('\n') || line.ends_with('\r'))
         line.remove_suffix(1);
     const bool has_code = begins_with_code(line);
+    if (!m_has_begun && !(has_code && can_begin_reply(line)))
+        return std::nullopt;
     const std::string_view code = has_code ? line.substr(0, k_code_digits) : std::string_view();
-    const bool is_last = has_code && (m_code.empty() || code == m_code) &&
+    const bool is_last = has_code && (!m_has_begun || code == m_code) &&
                          (line.size() == k_code_digits || line[k_code_digits] == ' ');
-    if (!m_has_begun || (m_code.empty() && !is_last))
-        m_code = has_code && line.size() > k_code_digits && line[k_code_digits] == '-' ? code : "";
+    if (!m_has_begun)
+        m_code = code;
     // "550-Quota exceeded" and "550 Sorry" read as "550 Quota exceeded Sorry".
     std::string_view text = line;
     if (has_code && line.size() > k_code_digits && (is_last || line[k_code_digits] == '-'))

@@ -32,11 +32,15 @@ std::optional<std::uint16_t> port_from(const FtpReply& reply);
 /// The directory in a reply to PWD (RFC 959 appendix II): `257 "/a ""quoted"" name" is current`.
 std::optional<std::string> directory_from(const FtpReply& reply);
 
+/// Can a line that starts so begin a reply? @p start may be a part of it. A blank line can be passed over.
+bool can_begin_reply(std::string_view start);
+
 /// Puts replies together.
 class FtpReplyReader {
   public:
     /// One line as it came, with or without its line end. The reply that it ends, if it ends one. A reply of
-    /// several lines begins with its code and a dash, and ends with the same code and a blank.
+    /// several lines begins with its code and a dash, and ends with the same code and a blank. Outside of a
+    /// reply, a line that cannot begin one is passed over.
     std::optional<FtpReply> add_line(std::string_view line);
     /// Has a reply begun that has not ended?
     [[nodiscard]] bool is_inside() const { return m_has_begun; }
@@ -45,7 +49,7 @@ class FtpReplyReader {
 
   private:
     bool m_has_begun = false;
-    std::string m_code; ///< of the reply that has begun; empty where its first line has none
+    std::string m_code; ///< of the reply that has begun
     std::size_t m_bytes = 0;
     FtpReply m_reply;
 };

@@ -96,6 +96,31 @@ TEST_CASE("a server that stops in the middle of a reply is a stall") {
     CHECK(put_failure({.replies = {{"SIZE", {k_silence}}}}) == Failure::temporary);
 }
 
+TEST_CASE("what is no FTP ends the session at once, and its beginning is told") {
+    struct Garbage {
+        std::string sent;
+        std::string told;
+    };
+    const Garbage other_protocol{"SSH-2.0-OpenSSH_9.2p1 Debian\r\n", "found 'SSH-2.0-OpenSSH_9.2p1 Debian'"};
+    const Garbage binary{"\x15\x03\x01\xFF\x1B[2J", "found '\\x15\\x03\\x01\\xFF\\x1B[2J"};
+    const Garbage endless{"220 " + std::string(1 << 20, 'a'), "a line without end: '220 aaaa"};
+    for (const Garbage& garbage : {other_protocol, binary, endless})
+        for (const std::string verb : {"GREETING", "PASS", "EPSV", "STOR", "226", "SIZE"}) {
+            CAPTURE(verb);
+            CAPTURE(garbage.told);
+            const FaultyFtpServer server({.replies = {{verb, {garbage.sent, k_silence}}}});
+            NodeConfig config = server.config();
+            config.stall_timeout = config.connect_timeout = std::chrono::seconds(600);
+            int asked =
+                0; // about once a second: whoever waited for more would be interrupted, which is no NodeError
+            const NodeError error = put_error(*make_session(config, [&] { return ++asked > 30; }));
+            const bool is_in = verb != "GREETING" && verb != "PASS";
+            CHECK(error.failure() == (is_in ? Failure::temporary : Failure::node_down));
+            CHECK(contains(error.what(), garbage.told));
+            CHECK(std::string_view(error.what()).size() < 400);
+        }
+}
+
 TEST_CASE("a session works again after a stall, on a connection where no reply is owed") {
     for (const std::string verb : {"EPSV", "STOR", "226", "SIZE", "DELE"}) {
         CAPTURE(verb);

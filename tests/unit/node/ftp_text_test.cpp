@@ -51,13 +51,17 @@ TEST_CASE("a line inside a reply does not end it, whatever number it begins with
     CHECK(replies[3].text == "200 ok");
 }
 
-TEST_CASE("lines without a code belong to the reply that follows") {
-    CHECK(replies_of({"noise\r\n"}).empty());
-    CHECK(replies_of({""}).empty());
-    CHECK(replies_of({"12\r\n"}).empty());
-    const std::vector<FtpReply> replies = replies_of({"noise", "550-no", "550 sorry"});
+TEST_CASE("what cannot begin a reply is known by its first bytes, and is part of none") {
+    for (const char* const start : {"", "\r\n", "2", "22", "220", "220 ", "220-", "220\r\n", "550 no\r\n"})
+        CHECK_MESSAGE(can_begin_reply(start), start);
+    for (const char* const start :
+         {"S", "noise\r\n", "12\r\n", "2 ", "220x", "020 ", "620 ", " 220 ", "-1", "\x15\x03", "\xFF\xFB"})
+        CHECK_FALSE_MESSAGE(can_begin_reply(start), start);
+    CHECK_FALSE(can_begin_reply(std::string_view("\0", 1)));
+    const std::vector<FtpReply> replies = replies_of({"noise", "", "\r\n", "12", "550-no", "550 sorry"});
     REQUIRE(replies.size() == 1);
-    CHECK(replies[0].text == "550 noise no sorry");
+    CHECK(replies[0].text == "550 no sorry");
+    CHECK(replies[0].lines_before == std::vector<std::string>{"550-no"});
 }
 
 TEST_CASE("a banner without end takes no memory without end") {
