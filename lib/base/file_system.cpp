@@ -68,6 +68,12 @@ Fd& Fd::operator=(Fd&& other) noexcept {
     return *this;
 }
 
+double FileStatus::rested_s(Timestamp now) const {
+    constexpr double k_day_s = 86400; // servers of network file systems are not that wrong
+    const double rested = seconds_between(mtime <= now && mtime > ctime ? mtime : ctime, now);
+    return rested < -k_day_s ? k_day_s : rested;
+}
+
 FileStatus status_of(int fd, std::string_view path_for_errors) {
     struct statx raw {};
     if (::statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &raw) != 0)

@@ -40,10 +40,9 @@ struct FileStatus {
     std::uint32_t links = 0;
 
     /// How long nothing has changed about it, in seconds: neither content nor inode. A modification time in
-    /// the future says nothing, a client may set any.
-    [[nodiscard]] double rested_s(Timestamp now) const {
-        return seconds_between(mtime <= now && mtime > ctime ? mtime : ctime, now);
-    }
+    /// the future says nothing, a client may set any. Where the change time is more than a day ahead, the
+    /// clock was set back since: that day.
+    [[nodiscard]] double rested_s(Timestamp now) const;
     [[nodiscard]] bool is_same_file(const FileStatus& other) const {
         return device == other.device && inode == other.inode;
     }

@@ -1,7 +1,9 @@
 // Marks in, cursor and health out.
 #include "processor/node_memory.hpp"
 
+#include "base/error.hpp"
 #include "base/file_system.hpp"
+#include "base/log.hpp"
 #include "base/staged_file.hpp"
 #include "processor/node_state.hpp"
 
@@ -24,8 +26,14 @@ std::string cursor_file(const Work& work) {
 std::string saved_cursor(const Cluster& cluster, const Work& work) {
     constexpr std::size_t k_most_bytes = 1U << 20U;
     const std::string path = state_directory(cluster) + "/" + cursor_file(work);
-    const auto fd = base::try_open_at(base::k_cwd, path, O_RDONLY | O_NOFOLLOW);
-    return fd ? base::read_whole(fd->get(), k_most_bytes, path) : std::string();
+    try {
+        const auto fd = base::try_open_regular(base::k_cwd, path); // anything else is as good as lost
+        return fd ? base::read_whole(fd->get(), k_most_bytes, path) : std::string();
+    } catch (const base::Error& error) {
+        base::log(base::LogLevel::warning,
+                  std::string("the round robin begins with the first node: ") + error.what());
+        return {};
+    }
 }
 
 std::vector<std::string> closed_by_marks(const Cluster& cluster, const NodeMarks& marks, Use use) {

@@ -96,7 +96,7 @@ bool ClaimedFile::terminate_last_line(const RawLine& line) {
     const base::Timestamp now = m_spool->clock().now();
     // By the time that its writer, or a person with touch(1), gave it; one in the future says nothing.
     const double rested_s =
-        base::seconds_between(m_status.mtime <= now ? m_status.mtime : m_status.ctime, now);
+        m_status.mtime <= now ? base::seconds_between(m_status.mtime, now) : m_status.rested_s(now);
     const std::scoped_lock lock(m_mutex);
     m_tick_fd.reset();
     const base::Writers writers = base::writers_of(m_fd.get());
