@@ -149,8 +149,8 @@ void Deletion::settle_hidden(Item& item) {
     const std::optional<base::FileStatus> hidden_by_this_run = std::exchange(item.hidden, std::nullopt);
     const std::optional<base::FileStatus> there = m_take_away.leftover(item.file.path);
     if (!there) {
-        if (hidden_by_this_run) // a store at work took it away
-            item.file.local = Local::removed;
+        if (hidden_by_this_run)
+            hide_again(item, *hidden_by_this_run);
         return;
     }
     using Ending = processor::TakeAway::Ending;
@@ -168,13 +168,30 @@ void Deletion::settle_hidden(Item& item) {
                       queue::Priority::normal, "written to while it was deleted: looked at once more");
 }
 
-/// The second look at all of a batch, one wait for all of them. What is gone is durably gone after it.
+/// What this run hid is gone: a store at work took it away, or, where it took it for what an earlier run
+/// left, put it back.
+void Deletion::hide_again(Item& item, const base::FileStatus& hidden) {
+    item.file.local = Local::removed;
+    const std::optional<base::FileStatus> there = m_files.look(item.file.path).status;
+    if (!there || !there->is_same_file(hidden))
+        return;
+    if (there->is_same_version(hidden))
+        hide(item);
+    else
+        item.file.local = Local::being_written;
+}
+
+/// The second look at all of a batch, one wait for all of them. What is gone is durably gone after it. A
+/// store that puts a file back has looked at it before this run had the link's lock, so that this ends.
 void Deletion::unlink_hidden(std::vector<Item>& items) {
-    if (std::any_of(items.begin(), items.end(), [](const Item& item) { return item.hidden.has_value(); }))
-        m_spool->clock().sleep_for(m_limits.second_look);
-    items.erase(std::remove_if(items.begin(), items.end(),
-                               [&](Item& item) { return !attempt(item, [&] { settle_hidden(item); }); }),
-                items.end());
+    const auto is_hidden = [](const Item& item) { return item.hidden.has_value(); };
+    do {
+        if (std::any_of(items.begin(), items.end(), is_hidden))
+            m_spool->clock().sleep_for(m_limits.second_look);
+        items.erase(std::remove_if(items.begin(), items.end(),
+                                   [&](Item& item) { return !attempt(item, [&] { settle_hidden(item); }); }),
+                    items.end());
+    } while (std::any_of(items.begin(), items.end(), is_hidden));
     m_outbox->commit();
     m_take_away.sync();
 }

@@ -91,6 +91,7 @@ class Deletion {
     bool attempt(Item& item, const std::function<void()>& step);
     void hide(Item& item);
     void settle_hidden(Item& item);
+    void hide_again(Item& item, const base::FileStatus& hidden);
     void unlink_hidden(std::vector<Item>& items);
     void foresee(const std::string& path);
 

@@ -9,8 +9,10 @@
 #include <fcntl.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
+#include <utility>
 
 using namespace nodespool;
 using catalog::Deleted;
@@ -147,6 +149,45 @@ TEST_CASE("a file that is written to while it is hidden goes back and has a job"
     CHECK(world.in_file_space() == std::vector<std::string>{"one"});
     REQUIRE(world.jobs().size() == 1);
     CHECK(world.jobs().front().starts_with("upload one "));
+}
+
+TEST_CASE("a hidden file that a store at work puts back goes all the same, unless it is written to") {
+    /// Puts the hidden file back at the first call of a kind after it came to be.
+    class PutsBack final : public base::FsObserver {
+      public:
+        PutsBack(std::string hidden, std::string file, std::string more)
+            : m_hidden(std::move(hidden)),
+              m_file(std::move(file)),
+              m_more(std::move(more)) {
+            base::set_fs_observer(this);
+        }
+        ~PutsBack() override { base::set_fs_observer(nullptr); }
+        void before(base::FsCall, std::string_view) override {
+            if (m_file.empty() || !fs::exists(m_hidden))
+                return;
+            fs::rename(m_hidden, m_file);
+            std::ofstream(std::exchange(m_file, {}), std::ios::app) << m_more;
+        }
+
+      private:
+        std::string m_hidden;
+        std::string m_file; ///< empty: it is done
+        std::string m_more;
+    };
+    World world;
+    world.upload("one", "1");
+    world.upload("two", "22");
+    std::string more;
+    SUBCASE("as it was") {}
+    SUBCASE("written to") {
+        more = "more";
+    }
+    const PutsBack puts_back(hidden_in_file_space(world, "one"), world.cluster.files + "/one", more);
+    const Said said = remove(world, {"one", "two"});
+    CHECK(said.is("one", false, more.empty() ? Local::removed : Local::being_written));
+    CHECK(said.is("two", false, Local::removed));
+    CHECK(world.in_file_space() ==
+          (more.empty() ? std::vector<std::string>{} : std::vector<std::string>{"one"}));
 }
 
 TEST_CASE("the hidden file that a run of store left goes too, whatever else there is of its path") {
