@@ -3,10 +3,12 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # Two compilers at once need 2 GB; JOBS=8 where there is more.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# How long `make fuzz` runs each fuzzer.
+FUZZ_SECONDS ?= 60
 SOURCES = $(shell find lib bin tests -name '*.cpp' -o -name '*.hpp')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-crash build install bench format check-format lint clean
+.PHONY: help demo test test-crash fuzz build install bench format check-format lint clean
 
 help: ## this list
 	@echo 'make TARGET [PREFIX=$(PREFIX)] [DESTDIR=] [JOBS=$(JOBS)]'
@@ -32,6 +34,12 @@ test-crash: ## kill, fail and cut the power at every call of every program; need
 	cmake --preset dev
 	cmake --build --preset dev -j $(JOBS)
 	tests/servers/with-servers tests/crash/run --exhaustive --table
+
+fuzz: ## run each fuzzer for FUZZ_SECONDS=60; what breaks one stays in build/fuzz/broken/
+	@scripts/install-packages fuzz
+	cmake --preset fuzz
+	cmake --build --preset fuzz -j $(JOBS)
+	tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
 
 install: ## install into DESTDIR PREFIX: nodespool to bin, programs to libexec, manual pages
 	cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)

@@ -48,11 +48,15 @@ Timestamp cut(Timestamp time, int digits) {
     return from_decimal(decimal);
 }
 
-std::tm utc(Timestamp time) {
+/// nullopt: in a year that the C library cannot count.
+std::optional<std::tm> utc(Timestamp time) {
     const auto seconds = static_cast<std::time_t>(time.seconds);
     std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    return parts;
+    return gmtime_r(&seconds, &parts) == nullptr ? std::nullopt : std::optional(parts);
+}
+
+long year_of(const std::tm& parts) {
+    return parts.tm_year + 1900L;
 }
 
 } // namespace
@@ -117,15 +121,17 @@ std::string format_time(const WrittenTime& time) {
 }
 
 std::string format_stamp(Timestamp time) {
-    const std::tm t = utc(time);
-    return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
-                       t.tm_hour, t.tm_min, t.tm_sec);
+    const std::tm t = utc(time).value_or(std::tm{});
+    return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}", year_of(t), t.tm_mon + 1, t.tm_mday, t.tm_hour,
+                       t.tm_min, t.tm_sec);
 }
 
 std::string format_rfc3339(Timestamp time) {
-    const std::tm t = utc(time);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", t.tm_year + 1900, t.tm_mon + 1,
-                       t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, time.nanoseconds / 1'000'000);
+    const std::optional<std::tm> t = utc(time);
+    if (!t)
+        return format_time(time);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", year_of(*t), t->tm_mon + 1, t->tm_mday,
+                       t->tm_hour, t->tm_min, t->tm_sec, time.nanoseconds / 1'000'000);
 }
 
 } // namespace nodespool::base

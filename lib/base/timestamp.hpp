@@ -49,7 +49,7 @@ std::string format_time(const WrittenTime& time);
 
 /// `YYYYMMDD-HHMMSS` in UTC, as names of queue files and of copies begin.
 std::string format_stamp(Timestamp time);
-/// `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), as log lines begin.
+/// `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), as log lines begin; format_time() of a time beyond the calendar.
 std::string format_rfc3339(Timestamp time);
 
 } // namespace nodespool::base

@@ -41,6 +41,8 @@ class LinkParser {
             fmt::format("{}:{}: found {}, expected {}", m_file, m_line == 0 ? 1 : m_line, found, expected));
     }
 
+    static std::string shown(std::string_view text) { return "'" + base::printable(text) + "'"; }
+
     static std::string_view take_word(std::string_view& line) {
         line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
         const std::size_t end = std::min(line.find_first_of(" \t"), line.size());
@@ -54,7 +56,7 @@ class LinkParser {
         Number value = 0;
         const auto [stopped, error] = std::from_chars(word.data(), word.data() + word.size(), value);
         if (word.empty() || error != std::errc{} || stopped != word.data() + word.size())
-            fail(word.empty() ? "the end of the line" : "'" + base::printable(word) + "'", expected);
+            fail(word.empty() ? "the end of the line" : shown(word), expected);
         return value;
     }
 
@@ -76,19 +78,46 @@ class LinkParser {
         const std::string_view time = take_word(line);
         const std::optional<base::WrittenTime> mtime = base::parse_time(time);
         if (!mtime)
-            fail("'" + base::printable(time) + "'", "MTIME as SECONDS[.FRACTION]");
+            fail(shown(time), "MTIME as SECONDS[.FRACTION]");
         m_link.mtime = *mtime;
+        expect_end(line);
+    }
+
+    /// More words than this version knows would get lost when the link is written again.
+    void expect_end(std::string_view line) const {
+        if (const std::string_view word = take_word(line); !word.empty())
+            fail(shown(word), "the end of the line");
+    }
+
+    void expect_first(bool is_first, std::string_view word) const {
+        if (!is_first)
+            fail("a second line '" + std::string(word) + "'", "one");
     }
 
     Copy read_copy(std::string_view line) const {
         Copy copy;
         copy.node = take_word(line);
-        if (copy.node.empty())
-            fail("the end of the line", "NODE NAME");
+        if (!base::is_node_name(copy.node))
+            fail(copy.node.empty() ? "the end of the line" : shown(copy.node), "NODE NAME");
         copy.name = name(take_word(line), "NAME");
         line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
         copy.rest = line;
         return copy;
+    }
+
+    void read_checksum(std::string_view rest) {
+        expect_first(m_link.checksum.empty(), "checksum");
+        m_link.checksum = take_word(rest);
+        if (m_link.checksum.empty() || base::printable(m_link.checksum) != m_link.checksum)
+            fail(m_link.checksum.empty() ? "the end of the line" : shown(m_link.checksum), "KIND:HEX");
+        expect_end(rest);
+    }
+
+    void read_copies(std::string_view rest) {
+        expect_first(!m_has_copies, "copies");
+        m_has_copies = true;
+        m_link.copies = number<unsigned>(take_word(rest), "a number of copies");
+        expect_end(rest);
     }
 
     void read_line(std::string_view line) {
@@ -99,9 +128,9 @@ class LinkParser {
         else if (word == "gone")
             m_link.gone.push_back(read_copy(rest));
         else if (word == "checksum")
-            m_link.checksum = take_word(rest);
+            read_checksum(rest);
         else if (word == "copies")
-            m_link.copies = number<unsigned>(take_word(rest), "a number of copies");
+            read_copies(rest);
         else
             m_link.other_lines.emplace_back(line);
     }
@@ -109,6 +138,7 @@ class LinkParser {
     std::string_view m_text;
     const std::string& m_file;
     std::size_t m_line = 0;
+    bool m_has_copies = false;
     Link m_link;
 };
 

@@ -74,7 +74,11 @@ void check_components(std::string_view path) {
             throw Mistake{k_empty_component};
         if (component == "." || component == "..")
             throw Mistake{"the directory has a '" + std::string(component) + "' component"};
-        path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+        if (slash == std::string_view::npos)
+            return;
+        path.remove_prefix(slash + 1);
+        if (path.empty())
+            throw Mistake{k_empty_component};
     }
 }
 

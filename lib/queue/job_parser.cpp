@@ -22,6 +22,11 @@ std::string shown(std::string_view text) {
     return "'" + base::printable(text.substr(0, k_shown)) + (text.size() > k_shown ? "...'" : "'");
 }
 
+bool is_control(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+}
+
 /// Reads one line from left to right.
 class Parser {
   public:
@@ -184,7 +189,13 @@ class Parser {
         if (!fit)
             fail(word.column, shown(key), "an attribute name of letters, digits, '-' and '_'");
         if (m_job.find_attribute(key) != nullptr)
-            fail(word.column, "attribute '" + std::string(key) + "' a second time", "it once");
+            fail(word.column, "attribute " + shown(key) + " a second time", "it once");
+        // One at the end of the line would be taken for a part of the line's end where the job is written
+        // anew.
+        if (const auto control = std::find_if(value.text.begin(), value.text.end(), is_control);
+            control != value.text.end())
+            fail(value.column + static_cast<std::size_t>(control - value.text.begin()),
+                 "a control byte in attribute " + shown(key), "text");
         if (key == "copies") {
             m_job.copies = number<unsigned>(value, "a number of copies", 1000);
             if (*m_job.copies == 0)

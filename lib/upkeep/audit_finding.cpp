@@ -150,7 +150,7 @@ class FindingParser {
 
     std::string checksum(const std::string& expected) {
         const std::string_view word = take();
-        if (word.find(':') == word.npos)
+        if (word.find(':') == word.npos || base::printable(word) != word)
             fail(shown(), expected);
         return std::string(word);
     }
