@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -235,7 +234,3 @@ class State:
             os.utime(path, ns=(node.mtime_ns, node.mtime_ns))
         os.chown(path, node.uid, -1)
         path.chmod(node.mode | (0o700 if node.is_directory else 0))
-
-
-def remove_tree(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)

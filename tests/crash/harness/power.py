@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from disk import Recording, State, Sync, remove_tree
-from points import Result, fresh_world, run_scenario
+from disk import Recording, State, Sync
+from points import Result, fresh_world, is_accepted, run_scenario
 from scenarios import Scenario
 from settings import Broken, HarnessError, Settings
 from world import World
+
+
+NAME = "power cut"
 
 
 @dataclass(frozen=True)
@@ -24,16 +27,20 @@ class Cut:
 
 
 def try_every_cut(settings: Settings, scenario: Scenario, template: World) -> Result:
-    result = Result(scenario.name, "power cut")
+    result = Result(scenario.name, NAME)
     with fresh_world(settings, scenario, template, "recorded") as world:
         recording, acknowledged = _record(world, scenario)
     cuts = list(_different_cuts(recording, acknowledged, settings.exhaustive))
     with ThreadPoolExecutor(settings.jobs) as pool:
-        for outcome in pool.map(lambda numbered: _try(settings, scenario, *numbered), enumerate(cuts)):
+        tries = [pool.submit(_try, settings, scenario, number, cut) for number, cut in enumerate(cuts)]
+        for outcome in (future.result() for future in tries):
             result.points += 1
             result.repaired += 1 if outcome.repaired else 0
             if outcome.broken:
                 result.broken.append(outcome.broken)
+                if settings.until_broken:
+                    pool.shutdown(cancel_futures=True)
+                    break
     return result
 
 
@@ -50,7 +57,7 @@ def _record(world: World, scenario: Scenario) -> tuple[Recording, bool]:
     log.unlink(missing_ok=True)
     if not any(isinstance(step, Sync) for step in recording.steps):
         raise HarnessError(f"{scenario.name}: nothing was recorded")
-    return recording, ended.status == 0
+    return recording, is_accepted(ended)
 
 
 def _different_cuts(recording: Recording, acknowledged: bool, exhaustive: bool) -> Iterator[Cut]:
@@ -109,7 +116,7 @@ def _try(settings: Settings, scenario: Scenario, number: int, cut: Cut) -> _Outc
         log = "\n".join(world.log)
         return _Outcome(broken=f"{scenario.name}, power cut after step {cut.step}, {cut.how}: {broken}\n{log}")
     finally:
-        remove_tree(world.path)
+        world.remove()
 
 
 def _go_on(world: World, scenario: Scenario, cut: Cut) -> _Outcome:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import servers
+from settings import Broken, Settings
+from shim import ALL_CALLS, Kind
 from world import World, content_of, expect
-from settings import Broken
 
 _TAKEN = "taken"  # what `queue take` printed
 
@@ -23,17 +26,19 @@ class Scenario:
     prepare: Callable[[World], None]
     recover: Callable[[World], None]
     check: Callable[[World], None]
-    over_ftp: bool = False
+    over: str = servers.DIRECTORY  # the kind of node
+    short_pass: Kind = ALL_CALLS  # where faults are tried by `make test`
     nodes: int = 2
     stdin: str = ""
     to: str = ""
     cluster_lines: str = ""
+    statuses: tuple[int, ...] = (0, 65)  # it ends with one of these where nothing disturbs it
     accepts: Callable[[World], None] | None = None  # must hold at once where the program ended with 0
     intact: Callable[[World], bool] | None = None  # is what is to be taken in still there?
     unsynced: str = ""  # this entry of the file space, with all below it, was just made by a server that syncs nothing
 
-    def world(self, settings, path) -> World:
-        return World(settings, path, self.over_ftp, ("n1", "n2", "n3")[: self.nodes], self.cluster_lines)
+    def world(self, settings: Settings, path: Path) -> World:
+        return World(settings, path, self.over, ("n1", "n2", "n3")[: self.nodes], self.cluster_lines)
 
 
 # --- upload-hook -------------------------------------------------------------------------------------------------------------
@@ -51,7 +56,9 @@ def _hook_recover(world: World) -> None:
     # The server does not call again: what it told of and nobody heard is found by the scan.
     if not any(_HOOKED in job for job in world.jobs()):
         time.sleep(_QUIET_S)
-        world.run("upload-hook", "--scan")
+        if world.run("upload-hook", "--scan").status == 74:  # its bytes may be lost: whoever sent it sends it again
+            world.upload(_HOOKED, content_of(_HOOKED))
+            world.run("upload-hook", str(world.files / _HOOKED))
     world.settle("store")
 
 
@@ -102,6 +109,27 @@ def _store_check(world: World) -> None:
         raise Broken("the bad line is not among the rejected ones")
 
 
+def _away_prepare(world: World) -> None:
+    """A new version of a stored file, and an upload for a node that is away."""
+    world.upload("report", "the first version")
+    world.queue("1.q", world.upload_line("report") + " n1")
+    world.must("store")
+    world.node("n3").rmdir()
+    for name in ("report", "waits"):
+        world.upload(name, content_of(name))
+    world.queue("2.q", world.upload_line("waits") + " n3", world.upload_line("report"))
+
+
+def _away_recover(world: World) -> None:
+    world.node("n3").mkdir(exist_ok=True)
+    _store_recover(world)
+
+
+def _away_check(world: World) -> None:
+    world.check_stored({name: content_of(name) for name in ("report", "waits")})
+    world.check_nothing_else()
+
+
 # --- replicate, remove ----------------------------------------------------------------------------------------------------------
 
 
@@ -123,10 +151,11 @@ def _replicate_check(world: World) -> None:
 
 
 def _remove_prepare(world: World) -> None:
-    world.put("keep", "old", "new")
+    """What was deleted, what was deleted and is also asked for by a job, what was replaced."""
+    world.put("keep", "deleted", "old", "new")
     link = world.link("old")
     assert link is not None
-    world.must("delete", "old")
+    world.must("delete", "deleted", "old")
     for node, name in link.copies:
         world.queue("1.q", f"remove {node} {name} {link.size} path=old")
     world.put("new")  # a version that replaces one
@@ -169,6 +198,11 @@ def _add_recover(world: World) -> None:
     # Whoever was not told that it is queued queues it again.
     world.run("queue", "add", stdin=(world.path / "input").read_text())
     world.settle("store")
+
+
+def _add_accepts(world: World) -> None:
+    queued = [words[1] for words in map(str.split, world.jobs()) if len(words) > 1]
+    expect(queued, list(_WAITING), "jobs that were accepted")
 
 
 def _deferred_prepare(world: World) -> None:
@@ -237,9 +271,20 @@ def _copied_prepare(world: World) -> None:
 
 
 def _drain_prepare(world: World) -> None:
-    """Two files that can lose a copy at once, one that needs a new one first."""
-    world.put("f", "d/g", "d/e/h")
-    world.queue("2.q", world.replicate_line("f"), world.replicate_line("d/g"), world.replicate_line("d/e/h", "copies=2"))
+    """Two files that can lose a copy at once, as an earlier drain asked for others; one that needs another first."""
+    _copied_from_n1(world, "f", "d/g")
+    world.run("drain", "n1")
+    world.must("replicate")
+    world.must("nodes", "resume", "n1")
+    _copied_from_n1(world, "d/e/h")
+
+
+def _copied_from_n1(world: World, *names: str) -> None:
+    for name in names:
+        world.upload(name, content_of(name))
+    world.queue("1.q", *(world.upload_line(name) + " n1" for name in names))
+    world.must("store")
+    world.queue("2.q", *(world.replicate_line(name, "copies=2") for name in names))
     world.must("replicate")
 
 
@@ -313,14 +358,23 @@ ALL = [
     Scenario("upload-hook", "upload-hook", (_HOOKED,), _hook_prepare, _hook_recover, _hook_check,
              accepts=_hook_accepts, intact=_hook_intact, cluster_lines="quiet = 1\n", unsynced="in"),
     Scenario("store", "store", ("-j", "1"), _store_prepare, _store_recover, _store_check),
-    Scenario("store over FTP", "store", ("-j", "1"), _store_prepare, _store_recover, _store_check, over_ftp=True),
+    Scenario("store, a node is away", "store", ("-j", "1"), _away_prepare, _away_recover, _away_check, nodes=3,
+             statuses=(75,)),
+    Scenario("store over FTP", "store", ("-j", "1"), _store_prepare, _store_recover, _store_check, over=servers.FTP),
+    Scenario("store over SFTP", "store", ("-j", "1"), _store_prepare, _store_recover, _store_check,
+             over=servers.SFTP, short_pass=Kind.SEND),
     Scenario("replicate", "replicate", ("-j", "1"), _replicate_prepare, _replicate_recover, _replicate_check),
     Scenario("replicate over FTP", "replicate", ("-j", "1"), _replicate_prepare, _replicate_recover,
-             _replicate_check, over_ftp=True),
+             _replicate_check, over=servers.FTP),
+    Scenario("replicate over SFTP", "replicate", ("-j", "1"), _replicate_prepare, _replicate_recover, _replicate_check,
+             over=servers.SFTP, short_pass=Kind.SEND),
     Scenario("remove", "remove", ("-j", "1"), _remove_prepare, _remove_recover, _remove_check),
     Scenario("remove over FTP", "remove", ("-j", "1"), _remove_prepare, _remove_recover, _remove_check,
-             over_ftp=True),
-    Scenario("queue add", "queue", ("add",), _add_prepare, _add_recover, _add_check, stdin="input"),
+             over=servers.FTP),
+    Scenario("remove over SFTP", "remove", ("-j", "1"), _remove_prepare, _remove_recover, _remove_check,
+             over=servers.SFTP, short_pass=Kind.SEND),
+    Scenario("queue add", "queue", ("add",), _add_prepare, _add_recover, _add_check, stdin="input",
+             accepts=_add_accepts),
     Scenario("queue take", "queue", ("take", "upload"), _queued_prepare, _take_recover, _queued_check, to=_TAKEN),
     Scenario("queue filter", "queue", ("filter", "upload", "sed", "s/$/ nodes=n2/"), _queued_prepare, _stop_waiting,
              _queued_check),
@@ -328,7 +382,8 @@ ALL = [
     Scenario("queue release", "queue", ("release", "1.q", "2.q"), _held_prepare, _stop_waiting, _queued_check),
     Scenario("queue retry", "queue", ("retry",), _deferred_prepare, _stop_waiting, _add_check),
     Scenario("delete", "delete", ("-r", "single", "t"), _delete_prepare, _delete_recover, _delete_check),
-    Scenario("drain", "drain", ("n1",), _drain_prepare, _drain_recover, _drain_check, nodes=3),
+    Scenario("drain", "drain", ("n1",), _drain_prepare, _drain_recover, _drain_check, nodes=3,
+             statuses=(75,)),
     Scenario("forget", "forget", ("--replicate", "n1"), _forget_prepare, _forget_recover, _forget_check, nodes=3),
     Scenario("repair", "repair", ("--delete-orphans",), _repair_prepare, _repair_recover, _repair_check,
              stdin="found"),

@@ -24,29 +24,32 @@ class Settings:
     programs: Path  # nodespool's, from a build that links the C library dynamically
     shim: Path
     scratch: Path  # worlds are made and removed here
-    ftp_url: str | None  # with user and password; None: no server was started
-    ftp_root: Path | None  # what it serves
     jobs: int  # worlds at once
     exhaustive: bool
+    until_broken: bool  # a scenario's fault ends with the first point that does not hold
 
 
-def from_environment(exhaustive: bool, jobs: int, scratch: Path) -> Settings:
-    programs = Path(os.environ.get("NODESPOOL_BIN_DIR") or PROJECT / "build/dev/bin")
+def from_environment(exhaustive: bool, until_broken: bool, jobs: int, scratch: Path) -> Settings:
+    programs = programs_of_build()
     shim = Path(os.environ.get("NODESPOOL_CRASH_SHIM") or PROJECT / "build/dev/tests/libnodespool_crash_shim.so")
-    for path in (programs / "store", shim):
-        if not path.exists():
-            raise HarnessError(f"{path} is missing: build the tests first")
+    if not shim.exists():
+        raise HarnessError(f"{shim} is missing: build the tests first")
     _check_cover(programs, shim)
-    root = os.environ.get("NODESPOOL_TEST_FTP_ROOT")
     return Settings(
-        programs=programs.resolve(),
+        programs=programs,
         shim=shim.resolve(),
         scratch=scratch,
-        ftp_url=os.environ.get("NODESPOOL_TEST_FTP_URL"),
-        ftp_root=Path(root) if root else None,
         jobs=jobs,
         exhaustive=exhaustive,
+        until_broken=until_broken,
     )
+
+
+def programs_of_build() -> Path:
+    programs = Path(os.environ.get("NODESPOOL_BIN_DIR") or PROJECT / "build/dev/bin").resolve()
+    if not (programs / "store").exists():
+        raise HarnessError(f"{programs}/store is missing: build the tests first")
+    return programs
 
 
 # Functions of the C library that change a disk or a node. What a program uses of these the shim must interpose.

@@ -25,9 +25,13 @@ class Kind(enum.IntFlag):
     DIRECTORY = 128
     SYNC = 256
     SEND = 512
+    READ = 1024
 
 
-CHANGES = Kind(1023) & ~Kind.OPEN
+ALL_CALLS = Kind(2047)
+CHANGES = ALL_CALLS & ~Kind.OPEN & ~Kind.READ
+# Has the name of a promise that programs of a test build break on purpose (lib/base/deliberate_break.hpp).
+BREAK_VARIABLE = "NODESPOOL_TEST_BREAK"
 # Longer than any time-out that a scenario's programs have: who takes that long hangs.
 TIMEOUT_S = 60
 
@@ -63,7 +67,9 @@ def run(
     record: Path | None = None,
 ) -> Ended:
     """Runs it. STDOUT: a file to append to. SCRATCH: where the counter of a plan lies."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("NODESPOOL_")}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith("NODESPOOL_") or key == BREAK_VARIABLE
+    }
     environment["LC_ALL"] = "C.UTF-8"
     counter = None
     if plan or record:

@@ -8,8 +8,10 @@ from pathlib import Path
 from points import Result
 from settings import HarnessError
 
-_BEGIN = "<!-- results: begin, written by tests/crash/run --table -->"
-_END = "<!-- results: end -->"
+_BEGIN = {
+    "results": "<!-- results: begin, written by tests/crash/run --table -->",
+    "breaks": "<!-- breaks: begin, written by tests/crash/breaks --table -->",
+}
 
 
 @dataclass
@@ -18,13 +20,14 @@ class Sums:
     broken: int = 0
 
 
-def write(document: Path, lines: list[str]) -> None:
-    """Replaces what stands between the markers."""
+def write(document: Path, lines: list[str], what: str = "results") -> None:
+    """Replaces what stands between the markers of WHAT."""
     text = document.read_text()
-    begin, end = text.find(_BEGIN), text.find(_END)
+    first, last = _BEGIN[what], f"<!-- {what}: end -->"
+    begin, end = text.find(first), text.find(last)
     if begin < 0 or end < begin:
-        raise HarnessError(f"{document}: found no lines '{_BEGIN}' and '{_END}'")
-    document.write_text("\n".join([text[: begin + len(_BEGIN)], "", *lines, "", text[end:]]))
+        raise HarnessError(f"{document}: found no lines '{first}' and '{last}'")
+    document.write_text("\n".join([text[: begin + len(first)], "", *lines, "", text[end:]]))
 
 
 def by_program(results: list[Result]) -> list[str]:
@@ -34,7 +37,7 @@ def by_program(results: list[Result]) -> list[str]:
     rows = [["scenario", *faults]]
     for scenario in dict.fromkeys(result.scenario for result in results):
         rows.append([scenario, *(cells.get((scenario, fault), "-") for fault in faults)])
-    return [*_markdown(rows), "", summary(results)]
+    return [*markdown(rows), "", summary(results)]
 
 
 def by_fault(results: list[Result]) -> list[str]:
@@ -46,7 +49,7 @@ def by_fault(results: list[Result]) -> list[str]:
         entry.broken += len(result.broken)
     rows = [["fault", "points", "did not hold"]]
     rows += [[fault, f"{entry.points:,}", f"{entry.broken:,}"] for fault, entry in sums.items()]
-    return [*_markdown(rows), "", summary(results)]
+    return [*markdown(rows), "", summary(results)]
 
 
 def summary(results: list[Result]) -> str:
@@ -61,7 +64,8 @@ def _cell(result: Result) -> str:
     return f"{result.points:,}{broken}{repaired}"
 
 
-def _markdown(rows: list[list[str]]) -> list[str]:
+def markdown(rows: list[list[str]], columns: str = "---:") -> list[str]:
+    """The first row is the head. COLUMNS: how all but the first column stand."""
     head, *body = rows
-    rule = ["---", *("---:" for _ in head[1:])]
+    rule = ["---", *(columns for _ in head[1:])]
     return ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]

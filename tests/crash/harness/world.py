@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import servers
 import shim
 from settings import Broken, HarnessError, Settings
 
@@ -32,53 +33,65 @@ class World:
 
     settings: Settings
     path: Path
-    over_ftp: bool = False
+    over: str = servers.DIRECTORY  # the kind of node
     nodes: tuple[str, ...] = _NODES[:2]
     cluster_lines: str = ""
     log: list[str] = field(default_factory=list)
 
     # --- its life ----------------------------------------------------------------------------------------------------
 
+    def make_place(self) -> None:
+        """An empty directory of its own, here and on the server; what was there goes."""
+        self.remove()
+        self.path.mkdir(parents=True)
+        if self.is_on_server:
+            self._on_server.mkdir()
+
     def create(self) -> None:
+        self.make_place()
         for directory in (self.root, self.files, *(self.node(name) for name in self.nodes)):
             directory.mkdir(parents=True)
-        if self.over_ftp:
+        if self.is_on_server:
             self._give_to_server(self._on_server)
         self.configure()
 
     def copy_from(self, template: World) -> None:
         """Everything but what names the template's place."""
+        self.make_place()
         subprocess.run(["cp", "-a", f"{template.path}/.", self.path], check=True)
-        if self.over_ftp:
+        if self.is_on_server:
             subprocess.run(["cp", "-a", f"{template._on_server}/.", self._on_server], check=True)
         self.configure()
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
-        if self.over_ftp:
+        if self.is_on_server:
             shutil.rmtree(self._on_server, ignore_errors=True)
 
     def configure(self) -> None:
         lines = [f"[cluster]\nfiles = {self.files}\n{self.cluster_lines}"]
         for name in self.nodes:
-            lines.append(f"[node.{name}]\nurl = {self._url(name)}\n")
+            lines.append(f"[node.{name}]\n{self._section(name)}")
         config = self.root / ".cluster.conf"
         config.write_text("".join(lines))
         config.chmod(0o600)
 
-    def _url(self, name: str) -> str:
-        if self.over_ftp:
-            return f"{str(self.settings.ftp_url).rstrip('/')}/{self.path.name}/{name}"
-        return f"file://{self.node(name)}"
+    def _section(self, name: str) -> str:
+        if not self.is_on_server:
+            return f"url = file://{self.node(name)}\n"
+        server = servers.server_for(self.over)
+        return f"url = {server.url}/{self.path.name}/{name}\n{server.lines}"
+
+    @property
+    def is_on_server(self) -> bool:
+        return self.over != servers.DIRECTORY
 
     @property
     def _on_server(self) -> Path:
-        if self.settings.ftp_root is None:
-            raise HarnessError("there is no FTP server: run this under tests/servers/with-servers")
-        return self.settings.ftp_root / self.path.name
+        return servers.server_for(self.over).root / self.path.name
 
     def _give_to_server(self, directory: Path) -> None:
-        owner = Path(str(self.settings.ftp_root)).stat()
+        owner = servers.server_for(self.over).root.stat()
         for entry in (directory, *directory.rglob("*")):
             os.chown(entry, owner.st_uid, owner.st_gid)
 
@@ -91,7 +104,7 @@ class World:
         return self.path / "files"
 
     def node(self, name: str) -> Path:
-        return (self._on_server if self.over_ftp else self.path) / name
+        return (self._on_server if self.is_on_server else self.path) / name
 
     # --- what one does in it -------------------------------------------------------------------------------------------
 

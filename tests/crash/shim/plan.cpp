@@ -69,12 +69,14 @@ Plan::Plan() {
         m_errno = static_cast<int>(number("NODESPOOL_SHIM_DO", 0));
     if (m_at != 0 && !m_kill && !m_short && m_errno == 0)
         give_up("NODESPOOL_SHIM_DO must be kill, short or an error number");
-    if (const std::string_view path = variable("NODESPOOL_SHIM_COUNT"); !path.empty())
+    if (const std::string_view path = variable("NODESPOOL_SHIM_COUNT"); !path.empty()) {
         m_count = shared_counter(path);
+        m_world = path.substr(0, path.rfind('/') + 1);
+    }
 }
 
 Then Plan::before(Kind kind) const {
-    if (m_count == nullptr || (m_kinds & kind) == 0)
+    if (!counts(kind))
         return Then::go_on;
     const std::uint64_t count = std::atomic_ref(*m_count).fetch_add(1) + 1;
     if (m_at == 0 || count < m_at || (count > m_at && !m_holds_on))

@@ -18,6 +18,7 @@ enum Kind : unsigned {
     k_directory = 1U << 7U, ///< mkdir(2), rmdir(2)
     k_sync = 1U << 8U,      ///< fsync(2), fdatasync(2), syncfs(2)
     k_send = 1U << 9U,      ///< to a node: into a socket, or a pipe of a child process
+    k_read = 1U << 10U,     ///< read(2), pread(2) of a file in the world
 };
 /// What changes state here or on a node.
 constexpr unsigned k_changes =
@@ -36,7 +37,8 @@ enum class Then {
 /// NODESPOOL_SHIM_HOLDS    `once` (default), or `on`: every such call from there on
 /// NODESPOOL_SHIM_LOSES    `yes`: an fsync that fails also loses what it should have written (see losses.hpp)
 /// NODESPOOL_SHIM_KINDS    the bits that count, as a number; unset: k_changes
-/// NODESPOOL_SHIM_COUNT    a file that gets the number of calls counted so far, 8 bytes in host order
+/// NODESPOOL_SHIM_COUNT    a file that gets the number of calls counted so far, 8 bytes in host order; the
+///                         world is what lies in its directory
 /// NODESPOOL_SHIM_RECORD   a file to which each change is added once it happened (see record.hpp)
 class Plan {
   public:
@@ -44,6 +46,9 @@ class Plan {
 
     [[nodiscard]] bool is_on() const { return m_on; }
     [[nodiscard]] bool loses() const { return m_loses; }
+    [[nodiscard]] bool counts(Kind kind) const { return m_count != nullptr && (m_kinds & kind) != 0; }
+    /// With a slash at its end.
+    [[nodiscard]] const std::string& world() const { return m_world; }
     [[nodiscard]] const std::string& record_path() const { return m_record; }
     /// Counts the call, which may be the end of the process.
     [[nodiscard]] Then before(Kind kind) const;
@@ -60,6 +65,7 @@ class Plan {
     int m_errno = 0;
     unsigned m_kinds = k_changes;
     std::uint64_t* m_count = nullptr; ///< shared with whoever started the process
+    std::string m_world;
     std::string m_record;
 };
 
