@@ -148,7 +148,8 @@ std::string HostLookup::trouble() const {
 }
 
 Socket::Socket(const NetAddress& to)
-    : m_fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    : m_fd(retry_eintr(
+          [&] { return ::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); })) {
     if (!m_fd.is_open()) {
         if (errno != EAFNOSUPPORT) // a machine without IPv6 has other addresses to try
             throw_errno("make a socket");
