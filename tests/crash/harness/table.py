@@ -59,6 +59,8 @@ def summary(results: list[Result]) -> str:
 
 
 def _cell(result: Result) -> str:
+    if not result.points:
+        return "-"  # nothing that this fault could hit
     broken = f", {len(result.broken)} **broken**" if result.broken else ""
     repaired = f" ({result.repaired} after repair)" if result.repaired else ""
     return f"{result.points:,}{broken}{repaired}"
