@@ -4,6 +4,7 @@
 #include "base/accounts.hpp"
 #include "base/error.hpp"
 #include "base/path_name.hpp"
+#include "cli/real_paths.hpp"
 
 #include <boost/filesystem/operations.hpp>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ constexpr mode_t k_others_write = 0002;
 std::string canonical_directory(const std::string& path, const std::string& what) {
     namespace fs = boost::filesystem;
     boost::system::error_code error;
-    const fs::path real = fs::canonical(path, error);
+    const std::string real = real_path(path, error);
     const std::string named = what + " " + base::printable(path);
     if (error.value() == EACCES)
         throw base::Error(base::ErrorClass::permission, named + ": " + error.message());
@@ -36,7 +37,7 @@ std::string canonical_directory(const std::string& path, const std::string& what
         config_error(named + ": " + error.message());
     if (!fs::is_directory(real, error))
         config_error(named + " is no directory");
-    return real.string();
+    return real;
 }
 
 std::string find_cluster_root(const std::string& root_option) {

@@ -8,6 +8,7 @@
 #include "cli/config_node.hpp"
 #include "cli/config_section.hpp"
 #include "cli/config_values.hpp"
+#include "cli/real_paths.hpp"
 
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/value_semantic.hpp>
@@ -17,6 +18,7 @@
 #include <array>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 namespace nodespool::cli {
 
@@ -96,10 +98,14 @@ void refuse_release_without_checksum(const Config& config, const std::string& fi
             "checksum = sha256 or xxh3: a file is compared with it before it is taken away");
 }
 
-void read_sections(const std::string& text, const ConfigOrigin& origin, Config& config) {
+/// The lines of the nodes' sections, in their order.
+using NodeLines = std::vector<unsigned>;
+
+NodeLines read_sections(const std::string& text, const ConfigOrigin& origin, Config& config) {
     constexpr std::string_view node_prefix = "node.";
     po::variables_map from_file;
     unsigned cluster_line = 1;
+    NodeLines lines;
     for (const ConfigSection& section : split_config(text, origin.file)) {
         if (section.name == "cluster") {
             cluster_line = section.line;
@@ -117,11 +123,34 @@ void read_sections(const std::string& text, const ConfigOrigin& origin, Config& 
                 throw_config_error(origin.file, section.line, "the url of node " + other.name,
                                    "a url that no other node has");
         config.nodes.push_back(std::move(node));
+        lines.push_back(section.line);
     }
     po::variables_map values = values_of_environment();
     values.next(&from_file);
     apply_cluster(values, config);
     refuse_release_without_checksum(config, origin.file, cluster_line);
+    return lines;
+}
+
+/// Copies in the file space would be taken for uploads, and uploads on a node for copies that nobody knows.
+void refuse_node_among_uploads(const Config& config, const std::string& file, const NodeLines& lines) {
+    for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+        const node::NodeConfig& node = config.nodes[i];
+        if (node.local_directory.empty())
+            continue;
+        const std::string directory = real_path_so_far(node.local_directory);
+        const auto in_files = below(config.files, directory);
+        // What begins with a dot at the top of the file space is no upload.
+        const bool is_among_uploads =
+            in_files && (in_files->empty() || base::why_not_a_cluster_path(*in_files).empty());
+        if (is_among_uploads || below(directory, config.files) || below(directory, config.root))
+            throw_config_error(
+                file, lines[i],
+                fmt::format("the directory {} for node {}", base::printable(directory), node.name),
+                fmt::format(
+                    "one that is not in the file space {}, and holds neither that nor the cluster root",
+                    base::printable(config.files)));
+    }
 }
 
 /// A symbolic link to it is followed, as the programs do. One that is not there is nobody's.
@@ -153,8 +182,10 @@ Config load_config(const std::string& root_option, Passwords passwords) {
     refuse_directory_of_strangers(config.root + "/.deleted", "the deleted files' catalogue");
     refuse_directory_of_strangers(config.root + "/.state", "the state directory");
 
-    read_sections(conf->text, {config.root, base::printable(file), conf->status.mode, passwords}, config);
+    const NodeLines lines =
+        read_sections(conf->text, {config.root, base::printable(file), conf->status.mode, passwords}, config);
     config.files = canonical_directory(config.files, "the file space (files)");
+    refuse_node_among_uploads(config, base::printable(file), lines);
     return config;
 }
 

@@ -3,8 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/path_name.hpp"
-
-#include <boost/filesystem/operations.hpp>
+#include "cli/real_paths.hpp"
 
 #include <optional>
 
@@ -14,18 +13,6 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view argument, const std::string& why) {
     throw base::Error(base::ErrorClass::usage, "'" + base::printable(argument) + "': " + why);
-}
-
-/// What of @p path lies below @p directory: "" for the directory itself, nullopt where it lies elsewhere.
-std::optional<std::string_view> below(std::string_view directory, std::string_view path) {
-    if (directory == "/")
-        return path.substr(1);
-    if (!path.starts_with(directory))
-        return std::nullopt;
-    path.remove_prefix(directory.size());
-    if (path.empty())
-        return path;
-    return path.front() == '/' ? std::optional(path.substr(1)) : std::nullopt;
 }
 
 std::string joined(std::string_view parent, std::string_view rest) {
@@ -42,10 +29,10 @@ std::optional<std::string> below_file_space(const Config& config, std::string_vi
     for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
         const std::string_view prefix = path.substr(0, slash);
         boost::system::error_code error;
-        const boost::filesystem::path real = boost::filesystem::canonical(std::string(prefix), error);
+        const std::string real = real_path(std::string(prefix), error);
         if (error)
             return std::nullopt;
-        if (const auto parent = below(config.files, real.native()))
+        if (const auto parent = below(config.files, real))
             return joined(*parent, slash == path.npos ? std::string_view() : path.substr(slash + 1));
         if (slash == path.npos)
             return std::nullopt;

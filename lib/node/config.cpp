@@ -10,6 +10,8 @@ NodeAddress parse_node_url(std::string_view url_text, NodeConfig& config) {
     config.url = std::move(url.without_password);
     config.user = std::move(url.user);
     config.password = std::move(url.password);
+    if (url.scheme == Scheme::file)
+        config.local_directory = std::move(url.directory);
     return {url.scheme, std::move(url.host)};
 }
 

@@ -34,6 +34,7 @@ struct NodeConfig {
     std::string url;
     std::string user;
     std::string password;
+    std::string local_directory; ///< of a `file:` URL, decoded; else empty
     unsigned connections = 4;
     unsigned weight = 1;
     std::chrono::seconds connect_timeout{10};
@@ -56,7 +57,8 @@ struct NodeAddress {
     std::string host; ///< empty for file:
 };
 
-/// Splits @p url_text into config.url, config.user and config.password (percent-decoded).
+/// Splits @p url_text into config.url, config.user, config.password and config.local_directory
+/// (percent-decoded).
 /// @throws base::Error config: an unknown scheme, a missing host, a `file:` URL that is not absolute; the
 /// message never holds the password
 NodeAddress parse_node_url(std::string_view url_text, NodeConfig& config);

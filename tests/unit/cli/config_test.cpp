@@ -105,6 +105,30 @@ TEST_CASE("a `files` that is missing or no directory is refused") {
                    "ROOT/.cluster.conf is no directory"));
 }
 
+TEST_CASE("a node's directory is neither in the file space nor around it") {
+    const TempDir elsewhere;
+    const auto refusal_of = [&](const std::string& directory) {
+        const ConfiguredRoot cluster("[cluster]\nfiles = uploads\n[node.n1]\nurl = file://" + directory +
+                                     "\n");
+        fs::create_directories(cluster / "uploads/sub");
+        fs::create_directories(cluster / "node");
+        fs::remove(elsewhere / "link");
+        fs::create_directory_symlink(cluster.root(), elsewhere / "link");
+        return cluster.refusal();
+    };
+    const std::string root = elsewhere / "link"; // whoever follows it is at the root
+    for (const std::string among : {"/uploads", "/uploads/sub", "/uploads/later", ""}) {
+        const std::string refusal = refusal_of(root + among);
+        CHECK_MESSAGE(refusal ==
+                          "ROOT/.cluster.conf:3: found the directory ROOT" + among +
+                              " for node n1, expected one that is not in the file space ROOT/uploads, and "
+                              "holds neither that nor the cluster root",
+                      refusal);
+    }
+    for (const char* apart : {"/node", "/uploads/.node", "/nowhere"})
+        CHECK(refusal_of(root + apart) == "accepted");
+}
+
 TEST_CASE("errors name file and line, what was found and what was expected") {
     const std::string node = "[node.n1]\nurl = file:///n\n";
     const std::vector<std::pair<std::string, std::string>> cases = {
