@@ -8,17 +8,34 @@
 #include <xxhash.h>
 
 #include <array>
+#include <new>
 
 namespace nodespool::base {
 
 namespace {
 
+using Algorithm = std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)>;
+
+Algorithm fetch_sha256() {
+    Algorithm fetched(EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free);
+    if (!fetched)
+        throw Error(ErrorClass::io,
+                    "OpenSSL has no SHA-256: out of memory, or openssl.cnf(5) names no provider of it");
+    return fetched;
+}
+
 /// Fetched once: OpenSSL looks a digest up by name each time that it is asked for by EVP_sha256().
 const EVP_MD* sha256() {
-    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> fetched(
-        EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free);
-    ensure(fetched != nullptr, "OpenSSL offers SHA-256");
+    static const Algorithm fetched = fetch_sha256();
     return fetched.get();
+}
+
+/// What a C library made, or did not for lack of memory.
+template <typename State>
+State* made(State* state) {
+    if (state == nullptr)
+        throw std::bad_alloc();
+    return state;
 }
 
 std::string in_hex(std::span<const unsigned char> bytes) {
@@ -43,9 +60,9 @@ struct Digest::State {
 Digest::Digest(ChecksumKind kind) : m_state(std::make_unique<State>()) {
     m_state->kind = kind;
     if (kind == ChecksumKind::sha256)
-        m_state->sha256.reset(EVP_MD_CTX_new());
+        m_state->sha256.reset(made(EVP_MD_CTX_new()));
     if (kind == ChecksumKind::xxh3)
-        m_state->xxh3.reset(XXH3_createState());
+        m_state->xxh3.reset(made(XXH3_createState()));
     restart();
 }
 

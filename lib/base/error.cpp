@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 
 #include <cerrno>
+#include <new>
 #include <system_error>
 
 namespace nodespool::base {
@@ -38,6 +39,10 @@ SystemError::SystemError(std::string_view doing, int code)
                                       std::generic_category().message(code) +
                                       std::string(limit_of_errno(code))),
       m_code(code) {}
+
+std::string message_of(const std::exception& error) {
+    return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "out of memory" : error.what();
+}
 
 void throw_errno(std::string_view doing) {
     throw SystemError(doing, errno);

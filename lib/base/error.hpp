@@ -1,6 +1,7 @@
 // Errors of the cluster server: what went wrong, in a class that decides the exit status.
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -48,6 +49,9 @@ class CannotLock : public SystemError {
   public:
     using SystemError::SystemError;
 };
+
+/// What to say of @p error: its own words, or that there was no memory.
+std::string message_of(const std::exception& error);
 
 /// Throws SystemError for the current errno.
 [[noreturn]] void throw_errno(std::string_view doing);

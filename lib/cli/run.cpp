@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <system_error>
@@ -80,9 +81,30 @@ Output guarded(const std::string& name, ExitStatus& status, Action&& action) {
     return Output::sound;
 }
 
+const std::string* s_name = nullptr; ///< of the program, for its last words
+
+/// An exception that nobody can answer, in whatever thread: the program ends as if it were killed, and the
+/// next run does what is left. Not by abort(3): a core file may hold passwords.
+[[noreturn]] void end_at_once() {
+    constexpr int k_no_memory_to_tell = 74;
+    ExitStatus status;
+    try {
+        guarded(*s_name, status, [] {
+            const std::exception_ptr error = std::current_exception();
+            base::ensure(error != nullptr, "std::terminate is called for an exception");
+            std::rethrow_exception(error);
+        });
+    } catch (...) {
+        std::_Exit(k_no_memory_to_tell);
+    }
+    std::_Exit(status.value());
+}
+
 } // namespace
 
 int run_framed(const std::string& name, const std::function<void(ExitStatus&)>& body) {
+    s_name = &name;
+    (void)std::set_terminate(end_at_once);
     ExitStatus status;
     const Output output = guarded(name, status, [&] {
         base::guard_standard_streams();

@@ -174,15 +174,20 @@ void Lanes::carry(Scheduler::Task task) {
                 job->outcome = {Result::left, "its line was edited"};
             else
                 m_work->act(*job, nodes.target_count() == 0 ? nullptr : &nodes);
-        } catch (const base::Error& error) {
-            job->effect.reset();
-            job->outcome = {Result::left, error.what()};
-            job->outcome.io_error = true;
+        } catch (const std::exception& error) {
+            leave_job(*job, error);
         }
         if (!job->effect && job->outcome.result == Result::left)
             nodes.was_interrupted();
     }
     m_acted(std::move(job));
+}
+
+/// The cluster server failed at it. Its end is logged, so that nothing is here.
+void Lanes::leave_job(Job& job, const std::exception& error) {
+    job.effect.reset();
+    job.outcome = {Result::left, base::message_of(error)};
+    job.outcome.io_error = true;
 }
 
 /// The node serves this run, over fewer connections than it was asked for.

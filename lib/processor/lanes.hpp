@@ -71,6 +71,7 @@ class Lanes {
     void run();
     void carry(Scheduler::Task task);
     void carry_stream(Scheduler::Task task);
+    static void leave_job(Job& job, const std::exception& error);
     bool is_mere_refusal(std::size_t node, const node::NodeError& error);
     void note_failure(Job& job, std::size_t node, const node::NodeError& error);
     void place_elsewhere(JobPtr job);

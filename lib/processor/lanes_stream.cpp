@@ -42,7 +42,9 @@ class Lanes::Stream final : public node::Feed {
           m_stream(lanes.m_streams),
           m_node(m_seats.targets.at(0)) {}
 
-    void run() {
+    /// Out of memory where a job cannot even be told how it ended: the program ends, as if it were killed. To
+    /// go on without the job would leave its queue file open for ever.
+    void run() noexcept {
         if (!open_session())
             return;
         try {
@@ -58,7 +60,7 @@ class Lanes::Stream final : public node::Feed {
         place();
     }
 
-    node::Request* next() override {
+    node::Request* next() noexcept override {
         while (m_is_giving) {
             JobPtr job = m_first ? std::move(m_first) : more();
             if (!job)
@@ -70,7 +72,7 @@ class Lanes::Stream final : public node::Feed {
         return nullptr;
     }
 
-    void ended(node::Request& request) override {
+    void ended(node::Request& request) noexcept override {
         auto entry = m_under_way.extract(&request);
         if (entry.empty())
             return;
@@ -105,7 +107,7 @@ class Lanes::Stream final : public node::Feed {
         try {
             m_session = m_lanes->m_sessions.take(m_node);
             return true;
-        } catch (const base::Error& error) {
+        } catch (const std::exception& error) {
             leave_job(*m_first, error);
         }
         leave();
@@ -135,7 +137,9 @@ class Lanes::Stream final : public node::Feed {
                                     Carried{std::move(job), std::move(errand), Ticket(m_lanes->m_under_way)});
                 return request;
             }
-        } catch (const base::Error& error) {
+        } catch (const std::exception& error) {
+            if (!job)
+                throw; // no memory to keep it under way
             leave_job(*job, error);
         }
         m_lanes->m_acted(std::move(job));
@@ -149,7 +153,7 @@ class Lanes::Stream final : public node::Feed {
             m_is_giving = false;
             fail(std::move(carried), std::current_exception());
             return;
-        } catch (const base::Error& error) {
+        } catch (const std::exception& error) {
             leave_job(*carried.job, error);
         }
         carried.errand.reset();
@@ -213,7 +217,7 @@ class Lanes::Stream final : public node::Feed {
             try {
                 if (!errand.take_back(m_node_answers ? m_session.get() : nullptr, failed.reach))
                     m_can_keep_session = m_node_answers = false;
-            } catch (const base::Error& error) {
+            } catch (const std::exception& error) {
                 leave_job(*failed.carried.job, error);
                 failed.then = Then::ended;
             }
@@ -252,12 +256,6 @@ class Lanes::Stream final : public node::Feed {
             request.error = error;
             ended(request);
         }
-    }
-
-    static void leave_job(Job& job, const std::exception& error) {
-        job.effect.reset();
-        job.outcome = {Result::left, error.what()};
-        job.outcome.io_error = true;
     }
 
     [[nodiscard]] const std::string& name() const { return m_lanes->m_scheduler->config(m_node).name; }

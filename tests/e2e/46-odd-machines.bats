@@ -103,6 +103,32 @@ threads='cannot start a thread \(limits: ulimit -u'
     nothing_is_left_over
 }
 
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+@test "with too little memory store, replicate and check do all or say so, and lose nothing" {
+    configure file file
+    upload_many f 8
+    local most program done=0 refused=0
+    for most in 24 32 40 48 56 64 72 80 96 128 256; do # MiB of addresses
+        upload_many "g$most-" 2
+        for program in store replicate check; do
+            limited --as=$((most << 20)) $program -C "$root"
+            # 127: the programs' libraries could not even be loaded.
+            [[ " 0 74 75 127 " == *" $status "* ]] || fail "$program in $most MiB: exit status $status: $log"
+            logs_no 'internal error|terminate called'
+            case $status in
+                74) ((++refused)) ;;
+                0) ((++done)) ;;
+            esac
+        done
+    done
+    [[ $refused -gt 1 && $done -gt 1 ]]
+    store
+    exits 0
+    everything_is_stored
+    nothing_is_left_over
+}
+
 # --- descriptors -----------------------------------------------------------------------------------------------------
 
 descriptors='Too many open files \(limit: ulimit -n'
@@ -426,4 +452,19 @@ hook_on_a_bad_disk() { # FILE
     logs result=node-failed node=n1 failure=node-down "found 'SSH-2\.0-.*', expected an FTP reply"
     echo ftp >"$lab/n1/kind"
     everything_is_stored
+}
+
+# --- the working directory -------------------------------------------------------------------------------------------
+
+@test "a working directory that was removed keeps no program from its work" {
+    configure file
+    echo content | land a
+    mkdir "$lab/gone"
+    cd "$lab/gone"
+    rmdir "$lab/gone"
+    upload_hook "$files/a"
+    exits 0
+    store
+    exits 0
+    is_stored a
 }

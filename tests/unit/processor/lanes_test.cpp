@@ -117,7 +117,8 @@ class FakeSession final : public node::Session {
 };
 
 /// Names say what becomes of a job: "ends..." in begin(), "broken..." there by an error of the cluster
-/// server, "changed..." when it arrives.
+/// server, "starved..." there by a lack of memory, "changed..." when it arrives; "copied..." has n1 as its
+/// source and goes through act(), to any node but n1.
 class FakeWork final : public processor::Work {
   public:
     std::vector<queue::Keyword> keywords() const override { return {queue::Keyword::store}; }
@@ -132,8 +133,11 @@ class FakeWork final : public processor::Work {
         }
         if (job.record.path.starts_with("broken"))
             throw base::Error(base::ErrorClass::io, "no disk");
+        if (job.record.path.starts_with("starved"))
+            throw std::bad_alloc();
         return std::make_unique<FakeErrand>(*this, job, node);
     }
+    void act(Job& job, processor::HeldNodes* held) override { acts(job, *held); }
     void commit(std::vector<Job*>&) override {}
     void release(std::vector<Job*>&) override {}
     void clean_up() override {}
@@ -141,6 +145,7 @@ class FakeWork final : public processor::Work {
     std::mutex mutex;
     std::size_t open = 0;
     std::size_t most_open = 0;
+    std::function<void(Job&, processor::HeldNodes&)> acts;
     bool is_connecting = false;              ///< what every failure of the test is
     std::vector<std::string> taken_back;     ///< over a session
     std::vector<std::string> not_taken_back; ///< without one
@@ -206,6 +211,10 @@ class Lab {
             job->file = file;
             job->line = queue::mark_of(*line);
             job->record = queue::parse_job(line->text, {}, nullptr);
+            if (job->record.path.starts_with("copied")) {
+                job->need.sources = {true, false};
+                job->need.barred = {true, false};
+            }
             REQUIRE(scheduler->place(job) == Scheduler::Placement::placed);
             ++m_placed;
         }
@@ -247,6 +256,8 @@ class Lab {
             end(std::move(job));
         }
     }
+
+    void pass(std::chrono::seconds time) { m_spool.clock.since_start += time; }
 
     [[nodiscard]] std::size_t count(Result result) const {
         return static_cast<std::size_t>(std::count_if(
@@ -298,13 +309,15 @@ TEST_CASE("a lane has many jobs under way over one session, and each ends once")
 TEST_CASE("jobs that need no request, and errors of the cluster server, end alone") {
     Lab lab({1}, 1);
     lab.queue({"store a 1 1", "store ends 1 1", "store broken 1 1", "store b 1 1", "store edited 1 1",
-               "store c 1 1"});
+               "store starved 1 1", "store c 1 1"});
     lab.edit("store edited 1 1", "store edited 2 2");
     lab.run();
     CHECK(lab.count(Result::done) == 3);
     CHECK(lab.job("ends").outcome.result == Result::stale);
     CHECK(lab.job("broken").outcome.result == Result::left);
     CHECK(lab.job("broken").outcome.io_error);
+    CHECK(lab.job("starved").outcome.result == Result::left);
+    CHECK(lab.job("starved").outcome.reason == "out of memory");
     CHECK(lab.job("edited").outcome.result == Result::left);
     CHECK_FALSE(lab.job("edited").outcome.io_error);
     CHECK(lab.nodes.runs == 1);

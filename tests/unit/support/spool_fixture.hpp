@@ -11,13 +11,14 @@
 
 namespace nodespool::test {
 
-/// Wall-clock time by hand; sleeping only notes that somebody would have.
+/// Time by hand; who would sleep does not.
 class ManualClock final : public base::Clock {
   public:
     [[nodiscard]] base::Timestamp now() const override { return time; }
-    [[nodiscard]] base::MonotonicTime monotonic() const override { return {}; }
+    [[nodiscard]] base::MonotonicTime monotonic() const override { return since_start; }
     void sleep_for(std::chrono::milliseconds) const override {}
     base::Timestamp time = base::system_clock().now();
+    base::MonotonicTime since_start{};
 };
 
 struct SpoolFixture {
