@@ -107,6 +107,7 @@ class Lanes::Holding final : public HeldNodes {
     bool change_source(const node::NodeError& error) override {
         const std::size_t node = m_seats.source.value();
         fail(node, m_source, error, m_job->tried_sources);
+        end(node, m_source);
         m_source = Seat();
         m_lanes->m_scheduler->change_source(*m_job, m_seats);
         return has_source();
@@ -205,6 +206,8 @@ void Lanes::note_failure(Job& job, std::size_t node, const node::NodeError& erro
                                         {"reason", error.what()}});
     for (JobPtr& waiting : m_scheduler->failed(node, error.failure(), error.what()))
         place_elsewhere(std::move(waiting));
+    if (error.failure() == node::Failure::node_down)
+        m_sessions.close_idle(node); // they would pass for a sign that it serves this run
 }
 
 void Lanes::place_elsewhere(JobPtr job) {

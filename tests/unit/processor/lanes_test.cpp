@@ -488,3 +488,26 @@ TEST_CASE("a node that refuses the only connection fails like any other") {
     lab.run();
     CHECK(lab.count(Result::resubmitted) == 100);
 }
+
+TEST_CASE("a source that was down, and refuses a connection while others are thought open, is tried again") {
+    Lab lab({8, 8}, 1);
+    lab.queue({"store copied1 1 1", "store down 1 1 n2", "store copied2 1 1", "store copied3 1 1"});
+    lab.nodes.work = [&](const std::string&, const std::string& name) {
+        if (name != "down")
+            return;
+        (void)lab.scheduler->failed(0, node::Failure::node_down, "it does not answer");
+        lab.pass(std::chrono::minutes(1));
+    };
+    lab.work.acts = [](Job& job, processor::HeldNodes& nodes) {
+        job.outcome = {nodes.has_source() ? Result::done : Result::resubmitted, ""};
+        if (job.record.path == "copied1") // leaves an idle session behind
+            nodes.source();
+        if (job.record.path == "copied2") {
+            const node::NodeError refused(node::Failure::temporary, "n1", "421 too many connections",
+                                          node::Refusal::connection);
+            CHECK(nodes.change_source(refused)); // nobody is to blame: it may be tried at once
+        }
+    };
+    lab.run();
+    CHECK(lab.job("copied3").outcome.result == Result::done);
+}
