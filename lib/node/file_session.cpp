@@ -100,6 +100,25 @@ void FileSession::copy(SizedSource& source, const base::Fd& file, const Action& 
         action.on_node([&] { base::write_all(file.get(), {bytes.data(), bytes.size()}, action.name); });
 }
 
+/// While a large file is sent, a disk may be unmounted or mounted over, or the directory moved away: then
+/// what was written lies where nobody will look for it, and only through this descriptor can it still be
+/// removed.
+void FileSession::verify_root(const base::Fd& directory, const std::string& leaf, const Action& action) {
+    // With the dot, a root that is a symbolic link is followed, as when it was opened.
+    const std::optional<base::FileStatus> now =
+        action.on_node([&] { return base::status_at(base::k_cwd, m_root + "/."); });
+    if (now && now->is_same_file(m_known_root))
+        return;
+    std::string why = now ? "another directory is at " + m_root + " than when it was begun"
+                          : "the directory " + m_root + " went away meanwhile (is it mounted?)";
+    try {
+        base::unlink_at(directory.get(), leaf);
+    } catch (const base::SystemError& error) {
+        why += "; what was written stays there: " + std::string(error.what());
+    }
+    action.fail(now ? Failure::temporary : Failure::node_down, why);
+}
+
 void FileSession::put(const std::string& name, Source& source) {
     const Action action{m_node, "put", name};
     refuse_bad_name(m_node, action.verb, name);
@@ -115,6 +134,7 @@ void FileSession::put(const std::string& name, Source& source) {
         base::sync_file(file.get(), name);
         base::sync_directory(directory.get(), m_root + "/" + std::string(base::parent_of(name)));
     });
+    verify_root(directory, leaf, action);
     const std::uint64_t there = action.on_node([&] { return base::status_of(file.get(), name).size_bytes; });
     if (there != sized.size_bytes())
         action.fail(Failure::temporary, "the node holds " + std::to_string(there) + " bytes of it, " +

@@ -16,8 +16,8 @@ namespace nodespool::node {
 
 class SizedSource;
 
-/// Opens the root anew for each call, so that a disk that comes or goes is noticed at once. No symbolic link
-/// below the root is ever followed.
+/// Opens the root anew for each call, so that a disk that comes or goes is noticed at once; where that
+/// happens during a put, it fails. No symbolic link below the root is ever followed.
 class FileSession : public Session {
   public:
     /// @param root  absolute
@@ -41,6 +41,8 @@ class FileSession : public Session {
                                            const Action& action);
     /// The directory, made where it was missing, its own entry and those above it on disk.
     base::Fd durable_directory(const base::Fd& root, const std::string& path, const Action& action);
+    /// Throws where the path of the root does not mean the directory any more that a put went to.
+    void verify_root(const base::Fd& directory, const std::string& leaf, const Action& action);
     void copy(SizedSource& source, const base::Fd& file, const Action& action);
     void list_directory(const base::Fd& directory, const std::string& path, const ListVisitor& visit,
                         base::RecordStack& directories, const Action& action) const;

@@ -62,6 +62,21 @@ class TextSource : public Source {
     std::size_t m_at = 0;
 };
 
+/// At its end, when all of it is sent, something happens to the disk.
+class EventfulSource : public TextSource {
+  public:
+    explicit EventfulSource(std::function<void()> event) : TextSource("text"), m_event(std::move(event)) {}
+    std::size_t read(std::span<char> into) override {
+        const std::size_t count = TextSource::read(into);
+        if (count == 0)
+            m_event();
+        return count;
+    }
+
+  private:
+    std::function<void()> m_event;
+};
+
 class NoSink : public Sink {
   public:
     void write(std::span<const char>) override {}
@@ -169,6 +184,66 @@ TEST_CASE("a disk that is not mounted is down, and up again once it is there") {
     fs::create_directory(disk.path());
     put(*session, "61/47/two");
     CHECK(session->size("61/47/two") == 4);
+}
+
+TEST_CASE("a put does not count where another directory takes the disk's place meanwhile") {
+    const Disk disk;
+    const Disk aside;
+    const fs::path moved = aside.path() / "moved";
+    const auto session = disk.session();
+    put(*session, "61/47/before");
+    EventfulSource source([&] {
+        fs::rename(disk.path(), moved);
+        fs::create_directory(disk.path());
+    });
+    CHECK(failure_of([&] { session->put("61/47/file", source); }) == Failure::temporary);
+    CHECK_FALSE(fs::exists(moved / "61/47/file")); // nobody else would find it there
+    CHECK(fs::exists(moved / "61/47/before"));
+    CHECK(fs::is_empty(disk.path()));
+    put(*session, "61/47/after");
+    CHECK(fs::exists(disk.path() / "61/47/after"));
+}
+
+TEST_CASE("a disk that goes away during a put is down") {
+    const Disk disk;
+    const Disk aside;
+    const fs::path moved = aside.path() / "moved";
+    const auto session = disk.session();
+    EventfulSource source([&] { fs::rename(disk.path(), moved); });
+    CHECK(failure_of([&] { session->put("61/47/file", source); }) == Failure::node_down);
+    CHECK_FALSE(fs::exists(moved / "61/47/file"));
+    fs::rename(moved, disk.path());
+    put(*session, "61/47/file");
+    CHECK(session->size("61/47/file") == 4);
+}
+
+TEST_CASE("where what was written to a disk that went away cannot be removed, the error tells") {
+    const Disk disk;
+    const Disk aside;
+    const auto session = disk.session();
+    Observer observer;
+    observer.fail(base::FsCall::unlink, EROFS);
+    EventfulSource source([&] { fs::rename(disk.path(), aside.path() / "moved"); });
+    try {
+        session->put("61/47/file", source);
+        FAIL("it was taken for done");
+    } catch (const NodeError& error) {
+        CHECK(error.failure() == Failure::node_down);
+        CHECK(std::string(error.what()).find("went away meanwhile") != std::string::npos);
+        CHECK(std::string(error.what()).find("stays there") != std::string::npos);
+    }
+}
+
+TEST_CASE("a disk may be reached through a symbolic link") {
+    const Disk disk;
+    const Disk aside;
+    const fs::path link = aside.path() / "link";
+    fs::create_directory_symlink(disk.path(), link);
+    NodeConfig config;
+    config.name = "disk";
+    parse_node_url("file://" + link.string(), config);
+    put(*make_session(config), "61/47/file");
+    CHECK(fs::exists(disk.path() / "61/47/file"));
 }
 
 TEST_CASE("a directory that somebody removed is made again") {
