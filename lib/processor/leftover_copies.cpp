@@ -6,6 +6,8 @@
 #include "processor/link_jobs.hpp"
 #include "queue/outbox.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -83,6 +85,26 @@ class Settler {
     std::set<std::string> m_unreachable;
 };
 
+/// A log that cannot be read or removed keeps no other from being settled.
+class Attempts {
+  public:
+    template <typename Action>
+    bool succeed(Action&& action) {
+        try {
+            action();
+            return true;
+        } catch (const base::Error& error) {
+            base::log(base::LogLevel::error, error.what());
+            ++m_failures;
+            return false;
+        }
+    }
+    [[nodiscard]] std::size_t failures() const { return m_failures; }
+
+  private:
+    std::size_t m_failures = 0;
+};
+
 } // namespace
 
 void settle_leftover_copies(const std::string& cluster_root, const std::vector<node::NodeConfig>& nodes,
@@ -91,10 +113,12 @@ void settle_leftover_copies(const std::string& cluster_root, const std::vector<n
     std::vector<AbandonedLog> abandoned = AbandonedLog::find(cluster_root);
     const auto own_entries = own.open_entries();
     Settler settler(nodes, catalog, spool, interrupt);
+    Attempts attempts;
     std::vector<AbandonedLog*> settled_logs;
     for (AbandonedLog& log : abandoned) {
-        const std::vector<Sending> entries = log.open_entries();
-        if (std::count_if(entries.begin(), entries.end(),
+        std::vector<Sending> entries;
+        if (attempts.succeed([&] { entries = log.open_entries(); }) &&
+            std::count_if(entries.begin(), entries.end(),
                           [&](const auto& sending) { return !settler.settle(sending); }) == 0)
             settled_logs.push_back(&log);
     }
@@ -104,9 +128,15 @@ void settle_leftover_copies(const std::string& cluster_root, const std::vector<n
             settled_entries.push_back(entry);
     settler.commit();
     for (AbandonedLog* log : settled_logs)
-        log->remove();
+        attempts.succeed([&] { log->remove(); });
     for (const SendingLog::Entry entry : settled_entries)
         own.settle(entry);
+    if (attempts.failures() > 0)
+        throw base::Error(
+            base::ErrorClass::io,
+            fmt::format("{} of {} sending logs of dead runs in {}/.state cannot be settled: the "
+                        "next run tries again",
+                        attempts.failures(), abandoned.size(), cluster_root));
 }
 
 bool discard_copy(node::Session& session, const std::string& name, SendingLog& log, SendingLog::Entry entry) {

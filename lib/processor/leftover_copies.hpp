@@ -17,6 +17,7 @@ namespace nodespool::processor {
 /// stays; any other is deleted on its node, or becomes a `remove` job where the node cannot be asked now.
 /// @param interrupt  true: nodes are asked no more, the rest becomes jobs. After a crash in here the logs are
 /// still there, and the next run does it again.
+/// @throws base::Error  where a log of a dead process cannot be read or removed, after all others are settled
 void settle_leftover_copies(const std::string& cluster_root, const std::vector<node::NodeConfig>& nodes,
                             const catalog::Catalog& catalog, const queue::Spool& spool, SendingLog& own,
                             const node::Interrupt& interrupt);

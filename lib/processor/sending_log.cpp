@@ -5,20 +5,19 @@
 #include "base/error.hpp"
 #include "base/file_system.hpp"
 #include "base/log.hpp"
-#include "base/path_name.hpp"
-#include "queue/line_reader.hpp"
+#include "base/staged_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <charconv>
-#include <sstream>
+#include <algorithm>
 
 namespace nodespool::processor {
 
 namespace {
 
-constexpr std::size_t k_max_log_bytes = 256U << 20U;
+/// Some thousand files.
+constexpr std::uint64_t k_large_bytes = 1U << 20U;
 
 std::string state_directory(const std::string& cluster_root) {
     return cluster_root + "/.state";
@@ -28,40 +27,23 @@ bool is_log_name(const std::string& name) {
     return name.starts_with("sending-") && name.ends_with(".log");
 }
 
-std::string format(const Sending& sending) {
-    return fmt::format("{} {} {} {} {}\n", sending.node, base::encode_name(sending.name),
-                       base::encode_name(sending.path), sending.size_bytes, base::format_time(sending.mtime));
-}
-
-/// nullopt: a settled line, or one that was cut by the end of its process (its first byte was not sent yet).
-std::optional<Sending> parse(const std::string& line) {
-    if (line.empty() || line.front() == '#')
-        return std::nullopt;
-    std::istringstream words(line);
-    Sending sending;
-    std::string name;
-    std::string path;
-    std::string mtime;
-    if (!(words >> sending.node >> name >> path >> sending.size_bytes >> mtime))
-        return std::nullopt;
-    const auto time = base::parse_time(mtime);
-    if (!time)
-        return std::nullopt;
-    sending.mtime = time->value;
-    try {
-        sending.name = base::decode_name(name);
-        sending.path = base::decode_name(path);
-    } catch (const base::NameError&) {
-        return std::nullopt;
-    }
-    return sending;
-}
-
 } // namespace
 
 SendingLog::SendingLog(const std::string& cluster_root, const base::Clock& clock)
     : m_root(cluster_root),
       m_clock(&clock) {}
+
+base::Fd SendingLog::open_locked(const std::string& name) const {
+    // A cleaner may find it before it is locked, and take it away: then it is made again.
+    for (;;) {
+        base::Fd fd = base::open_at(m_directory.get(), name, O_RDWR | O_CREAT | O_NOFOLLOW, 0660);
+        base::set_mode(fd.get(), 0660, name); // the next run may be another user's of the group
+        base::lock_exclusively(fd.get(), base::LockWait::yes, name);
+        const auto named = base::status_at(m_directory.get(), name);
+        if (named && named->is_same_file(base::status_of(fd.get(), name)))
+            return fd;
+    }
+}
 
 /// The file is made with the first entry: a run without work leaves none.
 void SendingLog::create() {
@@ -69,16 +51,49 @@ void SendingLog::create() {
     m_directory = base::open_directory(state_directory(m_root));
     m_name = fmt::format("sending-{}-{}-{}.log", base::host_name(), base::process_id(),
                          base::format_stamp(m_clock->now()));
-    // A cleaner may find it before it is locked, and take it away: then it is made again.
-    for (;;) {
-        m_fd = base::open_at(m_directory.get(), m_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0660);
-        base::set_mode(m_fd.get(), 0660, m_name); // the next run may be another user's of the group
-        base::lock_exclusively(m_fd.get(), base::LockWait::yes, m_name);
-        const auto named = base::status_at(m_directory.get(), m_name);
-        if (named && named->is_same_file(base::status_of(m_fd.get(), m_name)))
-            break;
-    }
+    m_fd = open_locked(m_name);
     m_end = base::status_of(m_fd.get(), m_name).size_bytes;
+    m_anew_at = k_large_bytes;
+}
+
+/// The open entries in a file that takes the old one's place: whoever looks, and whenever a crash comes,
+/// finds all of them in the one or the other. The new one is locked before it has the name, so that nobody
+/// takes it for a dead process's, and on disk before, so that no power cut leaves less than the old one would
+/// have. What a crash or an error leaves under the temporary name goes as all temporaries in `.state/` do.
+void SendingLog::begin_anew() {
+    const std::string temporary = base::temporary_name(m_name);
+    base::Fd fd = open_locked(temporary);
+    std::string text;
+    std::vector<std::uint64_t> offsets;
+    for (const auto& [entry, line] : m_open) {
+        offsets.push_back(text.size());
+        text += to_line(line.sending);
+    }
+    base::write_all_at(fd.get(), text, 0, temporary);
+    base::sync_file(fd.get(), temporary);
+    base::rename_at(m_directory.get(), temporary, m_directory.get(), m_name);
+    m_fd = std::move(fd);
+    m_end = text.size();
+    auto offset = offsets.begin();
+    for (auto& [entry, line] : m_open)
+        line.offset = *offset++;
+}
+
+/// Where it cannot be begun anew, the old one goes on.
+void SendingLog::keep_small() {
+    if (m_end < m_anew_at)
+        return;
+    try {
+        if (m_open.empty()) {
+            base::truncate_to(m_fd.get(), 0, m_name);
+            m_end = 0;
+        } else {
+            begin_anew();
+        }
+    } catch (const base::Error& error) {
+        base::log(base::LogLevel::warning, m_name + " is not begun anew: " + error.what());
+    }
+    m_anew_at = std::max(k_large_bytes, 2 * m_end);
 }
 
 SendingLog::~SendingLog() {
@@ -94,30 +109,30 @@ SendingLog::Entry SendingLog::note(const Sending& sending) {
     const std::scoped_lock lock(m_mutex);
     if (!m_fd.is_open())
         create();
-    // Everything in it is settled: begin anew, so that the log of a long run stays small.
-    constexpr std::uint64_t k_large = 1U << 20U;
-    if (m_open.empty() && m_end > k_large) {
-        base::truncate_to(m_fd.get(), 0, m_name);
-        m_end = 0;
-    }
-    const std::string line = format(sending);
-    const Entry entry = m_end;
+    keep_small();
+    const std::string line = to_line(sending);
     if (!base::is_broken(base::Break::no_sending_log))
-        base::write_all_at(m_fd.get(), line, entry, m_name);
+        base::write_all_at(m_fd.get(), line, m_end, m_name);
+    m_open.emplace(m_next_entry, Line{m_end, sending});
     m_end += line.size();
-    m_open.emplace(entry, sending);
-    return entry;
+    return m_next_entry++;
 }
 
 void SendingLog::settle(Entry entry) {
     const std::scoped_lock lock(m_mutex);
-    base::write_all_at(m_fd.get(), "#", entry, m_name);
-    m_open.erase(entry);
+    const auto open = m_open.find(entry);
+    if (open == m_open.end())
+        return;
+    base::write_all_at(m_fd.get(), "#", open->second.offset, m_name);
+    m_open.erase(open);
 }
 
 std::vector<std::pair<SendingLog::Entry, Sending>> SendingLog::open_entries() {
     const std::scoped_lock lock(m_mutex);
-    return {m_open.begin(), m_open.end()};
+    std::vector<std::pair<Entry, Sending>> entries;
+    for (const auto& [entry, line] : m_open)
+        entries.emplace_back(entry, line.sending);
+    return entries;
 }
 
 std::size_t for_each_open_sending(const std::string& cluster_root,
@@ -138,10 +153,7 @@ std::size_t for_each_open_sending(const std::string& cluster_root,
             const auto fd = base::try_open_regular(directory->get(), name);
             if (!fd)
                 continue; // all settled since, and taken away
-            queue::LineReader lines(fd->get(), path + "/" + name);
-            while (const auto line = lines.next())
-                if (const auto sending = parse(std::string(line->text)))
-                    visit(*sending);
+            for_each_open_line(fd->get(), path + "/" + name, visit);
         } catch (const base::SystemError& error) {
             base::log(base::LogLevel::error, error.what());
             ++unreadable;
@@ -178,11 +190,9 @@ std::vector<AbandonedLog> AbandonedLog::find(const std::string& cluster_root) {
 }
 
 std::vector<Sending> AbandonedLog::open_entries() const {
-    std::istringstream lines(base::read_whole(m_fd.get(), k_max_log_bytes, m_name));
     std::vector<Sending> entries;
-    for (std::string line; std::getline(lines, line);)
-        if (auto sending = parse(line))
-            entries.push_back(std::move(*sending));
+    for_each_open_line(m_fd.get(), m_directory + "/" + m_name,
+                       [&](Sending sending) { entries.push_back(std::move(sending)); });
     return entries;
 }
 
