@@ -60,27 +60,44 @@ void TreeWatch::watch_tree(const std::string& path, Tell files, News& news) {
     while (!directories.empty()) {
         const std::string directory = std::move(directories.back());
         directories.pop_back();
-        const BeneathResult opened =
-            open_beneath(m_root_fd.get(), directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
-        if (!opened.fd.is_open()) {
-            m_unwatched += opened.why == NotOpened::not_allowed ? 1 : 0;
-            continue;
-        }
-        if (const std::optional<int> watch = watch_directory(opened.fd.get()))
-            m_paths[*watch] = directory;
-        else
-            ++m_unwatched;
-        // Only now: what comes from here on is in the events, what came before is in the list.
-        for_each_typed_entry(opened.fd.get(), directory, [&](const std::string& name, FileType type) {
-            std::string entry = below(directory, name);
-            if ((type != FileType::directory && type != FileType::regular) || !m_enters(entry))
-                return true;
-            if (type == FileType::directory)
-                directories.push_back(std::move(entry));
-            else if (files == Tell::yes)
-                news.files.push_back(std::move(entry));
+        watch_one(directory, files, news, directories);
+    }
+}
+
+/// A directory that cannot be read is one that cannot be watched: the others still are.
+void TreeWatch::watch_one(const std::string& directory, Tell files, News& news,
+                          std::vector<std::string>& directories) {
+    BeneathResult opened;
+    try {
+        opened = open_beneath(m_root_fd.get(), directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
+    } catch (const SystemError&) {
+        if (directory.empty())
+            throw;
+        opened.why = NotOpened::not_allowed;
+    }
+    if (!opened.fd.is_open()) {
+        m_unwatched += opened.why == NotOpened::not_allowed ? 1 : 0;
+        return;
+    }
+    if (const std::optional<int> watch = watch_directory(opened.fd.get()))
+        m_paths[*watch] = directory;
+    else
+        ++m_unwatched;
+    const auto take_entry = [&](const std::string& name, FileType type) {
+        std::string entry = below(directory, name);
+        if ((type != FileType::directory && type != FileType::regular) || !m_enters(entry))
             return true;
-        });
+        if (type == FileType::directory)
+            directories.push_back(std::move(entry));
+        else if (files == Tell::yes)
+            news.files.push_back(std::move(entry));
+        return true;
+    };
+    // Only now: what comes from here on is in the events, what came before is in the list.
+    try {
+        for_each_typed_entry(opened.fd.get(), directory, take_entry);
+    } catch (const SystemError&) {
+        ++m_unwatched;
     }
 }
 
@@ -110,7 +127,7 @@ TreeWatch::News TreeWatch::wait(std::chrono::milliseconds longest) {
     [[maybe_unused]] const auto woken = ::read(m_wake.get(), &wakes, sizeof wakes);
     News news;
     alignas(inotify_event) std::array<char, 65536> events{};
-    while (news.files.size() < k_enough_files) {
+    while (news.files.size() + news.names.size() < k_enough_files) {
         const ssize_t got = ::read(m_inotify.get(), events.data(), events.size());
         if (got <= 0)
             break;
@@ -151,6 +168,8 @@ void TreeWatch::take_one(int watch, unsigned mask, std::string_view name, News& 
     if ((mask & IN_ISDIR) == 0) {
         if ((mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0)
             news.files.push_back(path);
+        else if ((mask & IN_CREATE) != 0)
+            news.names.push_back(path);
         return;
     }
     if ((mask & IN_MOVED_FROM) != 0)

@@ -24,7 +24,10 @@ class TreeWatch {
 
     struct News {
         std::vector<std::string> files; ///< relative to the root; one may come more than once
-        bool is_complete = true;        ///< false: the kernel lost count of them
+        /// New names, of whatever type: of a file that was just opened to be written, and is told of in
+        /// `files` when it is closed; or a hard link to one that is finished.
+        std::vector<std::string> names;
+        bool is_complete = true; ///< false: the kernel lost count of them
     };
     /// Waits until something came in, wake() was called, or @p longest has passed. Files of a directory that
     /// is new are told of as they are found in it: they may be unfinished, and are told of again then.
@@ -32,13 +35,15 @@ class TreeWatch {
     News wait(std::chrono::milliseconds longest);
     void wake();
 
-    /// Directories that could not be watched: the kernel's limit (fs.inotify.max_user_watches), or no
-    /// permission.
+    /// Directories that could not be watched or read: the kernel's limit (fs.inotify.max_user_watches), no
+    /// permission, an error of the disk.
     [[nodiscard]] std::size_t unwatched() const { return m_unwatched; }
 
   private:
     enum class Tell { no, yes };
     void watch_tree(const std::string& path, Tell files, News& news);
+    void watch_one(const std::string& directory, Tell files, News& news,
+                   std::vector<std::string>& directories);
     [[nodiscard]] std::optional<int> watch_directory(int fd) const;
     void require_root() const;
     void forget_tree(const std::string& path);

@@ -85,6 +85,24 @@ TEST_CASE("a tree watch goes into directories that come up later, and finds what
     CHECK(heard(watch).empty());
 }
 
+TEST_CASE("a tree watch tells of names that come up without being written") {
+    const test::TempDir dir;
+    const fs::path root = dir.path();
+    write(root / "old");
+    base::TreeWatch watch(root.string(), [](const std::string& path) { return path.front() != '.'; });
+    fs::create_hard_link(root / "old", root / "linked");
+    fs::create_hard_link(root / "old", root / ".hidden");
+    fs::remove(root / "old");
+    fs::create_directory(root / "directory");
+    const base::TreeWatch::News linked = watch.wait(k_no_wait);
+    CHECK(linked.names == std::vector<std::string>{"linked"});
+    CHECK(linked.files.empty());
+    write(root / "written");
+    const base::TreeWatch::News written = watch.wait(k_no_wait);
+    CHECK(written.names == std::vector<std::string>{"written"});
+    CHECK(written.files == std::vector<std::string>{"written"});
+}
+
 TEST_CASE("a tree watch follows no links and leaves out what it is told to") {
     const test::TempDir dir;
     const test::TempDir elsewhere;
