@@ -132,7 +132,8 @@ Fd open_directory_if_there(const std::string& path) {
 
 namespace {
 
-BeneathResult resolve_beneath(int dir_fd, const std::string& path, int flags) {
+/// The descriptor, or -1 and errno.
+int open_resolving_beneath(int dir_fd, const std::string& path, int flags) {
     struct open_how how {};
     how.flags = static_cast<std::uint64_t>(flags);
     if (!is_broken(Break::symlinks_followed))
@@ -140,11 +141,25 @@ BeneathResult resolve_beneath(int dir_fd, const std::string& path, int flags) {
     // EAGAIN: a rename or mount raced with the walk, so that the kernel could not vouch for it (openat2(2)).
     for (int tries = 0;; ++tries) {
         const auto fd = static_cast<int>(::syscall(SYS_openat2, dir_fd, path.c_str(), &how, sizeof how));
-        if (fd >= 0)
-            return {Fd(fd), {}};
-        if (errno != EINTR && (errno != EAGAIN || tries > 100))
-            break;
+        if (fd >= 0 || (errno != EINTR && (errno != EAGAIN || tries > 100)))
+            return fd;
     }
+}
+
+constexpr int k_find_flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
+
+/// What stayed EAGAIN: a lease refuses those who don't wait, but never a mere handle.
+[[noreturn]] void throw_try_again(int dir_fd, const std::string& path, int flags) {
+    const bool is_there =
+        flags != k_find_flags && Fd(open_resolving_beneath(dir_fd, path, k_find_flags)).is_open();
+    if (is_there)
+        throw LeaseHeld("open " + path + " (another process holds a lease on it)", EAGAIN);
+    throw SystemError("open " + path, EAGAIN);
+}
+
+BeneathResult resolve_beneath(int dir_fd, const std::string& path, int flags) {
+    if (const int fd = open_resolving_beneath(dir_fd, path, flags); fd >= 0)
+        return {Fd(fd), {}};
     switch (errno) {
     case ENOENT:
     case ENOTDIR:
@@ -156,6 +171,8 @@ BeneathResult resolve_beneath(int dir_fd, const std::string& path, int flags) {
     case EACCES:
     case EPERM:
         return {Fd(), NotOpened::not_allowed};
+    case EAGAIN:
+        throw_try_again(dir_fd, path, flags);
     default:
         throw_errno("open " + path);
     }
@@ -168,7 +185,7 @@ BeneathResult open_beneath(int dir_fd, const std::string& path, int flags) {
 }
 
 BeneathResult find_beneath(int dir_fd, const std::string& path) {
-    return resolve_beneath(dir_fd, path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    return resolve_beneath(dir_fd, path, k_find_flags);
 }
 
 std::optional<Fd> reopen_same(int dir_fd, const std::string& name, const FileStatus& same_as, int flags) {

@@ -7,6 +7,7 @@
 // working directory.
 #pragma once
 
+#include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/timestamp.hpp"
 
@@ -77,9 +78,17 @@ struct BeneathResult {
     Fd fd;
     NotOpened why = NotOpened::missing; ///< meaningful only where fd is not open
 };
+/// Another process holds a lease on the file that its opener would have to wait for (Samba's oplocks, NFS
+/// delegations; F_SETLEASE in fcntl(2)): it may have it open for writing.
+class LeaseHeld : public SystemError {
+  public:
+    using SystemError::SystemError;
+};
+
 /// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, O_CLOEXEC, O_NONBLOCK,
 /// O_NOFOLLOW: no planted link or rename can lead out of @p dir_fd, and no FIFO can block. Other failures
 /// throw.
+/// @throws LeaseHeld where it would have to wait for a lease; find_beneath() never has to
 BeneathResult open_beneath(int dir_fd, const std::string& path, int flags);
 /// The same for a mere handle on it (O_PATH), whatever it is and whoever may read it: for looking, and for
 /// names below it.

@@ -82,7 +82,12 @@ FileSpace::Found FileSpace::look(const std::string& path) const {
 }
 
 FileSpace::Opened FileSpace::open(const std::string& path) const {
-    base::BeneathResult result = base::open_beneath(m_dir.get(), path, O_RDONLY | O_NOCTTY);
+    base::BeneathResult result;
+    try {
+        result = base::open_beneath(m_dir.get(), path, O_RDONLY | O_NOCTTY);
+    } catch (const base::LeaseHeld&) {
+        return {base::Fd(), look(path)};
+    }
     if (!result.fd.is_open())
         return {base::Fd(), not_found(result.why)};
     Found found = found_as(base::status_of(result.fd.get(), path));
@@ -92,6 +97,8 @@ FileSpace::Opened FileSpace::open(const std::string& path) const {
 }
 
 Rest FileSpace::rest_of(int fd, const base::FileStatus& status) const {
+    if (fd < 0)
+        return Rest::being_written;
     switch (base::writers_of(fd)) {
     case base::Writers::none:
         return Rest::quiet;

@@ -35,11 +35,14 @@ class FileSpace {
     [[nodiscard]] Found look(const std::string& path) const;
 
     struct Opened {
-        base::Fd fd; ///< not open: found.why_not says why
+        /// Not open: found.why_not says why; or, where found.status is there, somebody holds a lease on it,
+        /// and rest_of() says that it is being written.
+        base::Fd fd;
         Found found;
     };
     [[nodiscard]] Opened open(const std::string& path) const;
 
+    /// Of what open() found.
     [[nodiscard]] Rest rest_of(int fd, const base::FileStatus& status) const;
 
     /// The directory that holds @p path, to rename and unlink in; nullopt where it is no longer there.

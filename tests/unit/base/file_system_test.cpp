@@ -3,6 +3,7 @@
 #include "base/file_system.hpp"
 #include "support/fault.hpp"
 #include "support/temp_dir.hpp"
+#include "support/write_lease.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -62,6 +63,18 @@ TEST_CASE("nothing below a directory leads out of it") {
     CHECK(open_outcome(dir, "fifo") == "opened"); // without blocking; its type tells the caller
     const Fd root = open_directory(dir / "space");
     CHECK(status_of(open_beneath(root.get(), "fifo", O_RDONLY).fd.get(), "fifo").type == FileType::other);
+}
+
+TEST_CASE("a write lease is told from other failures, and refuses no mere look") {
+    const TempDir dir;
+    write_file(dir / "space/file", "f");
+    const Fd root = open_directory(dir / "space");
+    {
+        const test::WriteLease lease(dir / "space/file");
+        CHECK_THROWS_AS((void)open_beneath(root.get(), "file", O_RDONLY), LeaseHeld);
+        CHECK(find_beneath(root.get(), "file").fd.is_open());
+    }
+    CHECK(open_outcome(dir, "file") == "opened");
 }
 
 TEST_CASE("absent and could-not-look are two answers") {
