@@ -96,7 +96,8 @@ class Hook {
             else
                 m_uploads.add(path);
         } catch (const processor::NoUpload& error) {
-            const bool is_ordinary = error.is_missing() && is_called_by_server();
+            const bool is_ordinary =
+                error.why() == processor::NoUpload::Why::missing && is_called_by_server();
             base::log(is_ordinary ? base::LogLevel::info : base::LogLevel::error, error.what());
             if (!is_ordinary)
                 m_status->note(error.error_class());
@@ -124,13 +125,14 @@ class Hook {
     [[nodiscard]] bool is_dry() const { return m_invocation->dry_run == cli::DryRun::yes; }
 
     /// Of a scan that queues, commit() tells.
-    [[nodiscard]] processor::ScanListener scan_listener() const {
+    [[nodiscard]] processor::ScanListener scan_listener() {
         return {
             [this](const processor::Upload& upload) {
                 if (is_dry())
                     tell(upload, {}, m_invocation->format);
             },
-            [this](const std::string& path, processor::Skipped why) { tell_skipped(path, why, *m_status); }};
+            [this](const std::string& path, processor::Skipped why) { tell_skipped(path, why, *m_status); },
+            [this](const std::string&, const base::Error& error) { refuse(error); }};
     }
 
     void tell_all(const processor::QueuedUploads& queued) {
@@ -138,6 +140,8 @@ class Hook {
             tell(upload, queued.queue_file, m_invocation->format);
         for (const processor::QueuedUploads::Failed& failed : queued.failed)
             refuse(failed.error);
+        for (const processor::QueuedUploads::Failed& postponed : queued.postponed)
+            refuse(postponed.error);
     }
 
     void refuse(const base::Error& error) {
@@ -149,7 +153,8 @@ class Hook {
         const auto found = m_files.look(path);
         if (!found.status)
             throw processor::NoUpload(base::ErrorClass::io, base::printable(path) + ": " + found.why_not,
-                                      found.missing);
+                                      found.missing ? processor::NoUpload::Why::missing
+                                                    : processor::NoUpload::Why::refused);
         return {path, *found.status};
     }
 

@@ -67,11 +67,26 @@ class Scan {
         while (!m_directories.empty()) {
             const std::string directory = std::move(m_directories.back());
             m_directories.pop_back();
-            look_into(directory);
+            if (directory.empty()) // without it there is nothing to scan
+                look_into(directory);
+            else
+                apart(directory, [&] { look_into(directory); });
         }
     }
 
   private:
+    /// What cannot be looked at holds up nothing else.
+    template <typename Look>
+    void apart(const std::string& path, Look look) const {
+        try {
+            look();
+        } catch (const base::Error& error) {
+            if (!concerns_one_file(error))
+                throw;
+            m_listener->failed(path, error);
+        }
+    }
+
     void look_into(const std::string& directory) {
         const base::BeneathResult opened =
             base::open_beneath(m_files->fd(), directory.empty() ? "." : directory, O_RDONLY | O_DIRECTORY);
@@ -89,12 +104,13 @@ class Scan {
             return true;
         });
         std::sort(names.begin(), names.end());
-        for (const std::string& name : names)
-            look_at(directory, name);
+        for (const std::string& name : names) {
+            const std::string path = directory.empty() ? name : directory + "/" + name;
+            apart(path, [&] { look_at(directory, name, path); });
+        }
     }
 
-    void look_at(const std::string& directory, const std::string& name) {
-        const std::string path = directory.empty() ? name : directory + "/" + name;
+    void look_at(const std::string& directory, const std::string& name, const std::string& path) {
         if (name.starts_with(k_hidden_prefix)) {
             look_at_hidden(directory, path);
             return;
@@ -143,7 +159,7 @@ class Scan {
         if (status.rested_s(m_files->clock().now()) < static_cast<double>(m_files->quiet().count()))
             return false;
         const FileSpace::Opened opened = m_files->open(path);
-        return !opened.fd.is_open() || m_files->rest_of(opened.fd.get(), status) == Rest::quiet;
+        return !opened.found.status || m_files->rest_of(opened.fd.get(), status) == Rest::quiet;
     }
 
     void queue(const std::string& path, const base::FileStatus& status) {
@@ -151,7 +167,9 @@ class Scan {
             if (m_into != nullptr)
                 m_into->add(path);
         } catch (const NoUpload& error) {
-            if (!error.is_missing())
+            if (error.why() == NoUpload::Why::being_written)
+                m_listener->skipped(path, Skipped::being_written);
+            else if (error.why() != NoUpload::Why::missing)
                 m_listener->skipped(path, Skipped::unreadable);
             return;
         }

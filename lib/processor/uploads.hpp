@@ -10,8 +10,7 @@
 #include "queue/spool.hpp"
 
 #include <functional>
-#include <optional>
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,15 +30,22 @@ struct Upload {
 /// A file that was asked for cannot be queued.
 class NoUpload : public base::Error {
   public:
-    NoUpload(base::ErrorClass error_class, const std::string& message, bool is_missing)
+    enum class Why {
+        missing,       ///< there is nothing of that name: removed or renamed since its event
+        being_written, ///< somebody holds a lease on it, and may write to it
+        refused        ///< it is none, may not be read, or could not be written to disk
+    };
+    NoUpload(base::ErrorClass error_class, const std::string& message, Why why)
         : base::Error(error_class, message),
-          m_is_missing(is_missing) {}
-    /// There is nothing of that name: removed or renamed since its event.
-    [[nodiscard]] bool is_missing() const { return m_is_missing; }
+          m_why(why) {}
+    [[nodiscard]] Why why() const { return m_why; }
 
   private:
-    bool m_is_missing;
+    Why m_why;
 };
+
+/// Can a look at another file succeed all the same? Not where this process lacks descriptors or memory.
+bool concerns_one_file(const base::Error& error);
 
 /// What one commit did.
 struct QueuedUploads {
@@ -49,7 +55,8 @@ struct QueuedUploads {
     };
     std::string queue_file; ///< empty: there was nothing to queue
     std::vector<Upload> uploads;
-    std::vector<Failed> failed; ///< could not be synced, and so were not queued
+    std::vector<Failed> failed;    ///< could not be synced, and so were not queued
+    std::vector<Failed> postponed; ///< the same, because of a directory above it: not queued this time
 };
 
 /// Writes `upload` jobs into one new queue file. Each file, and its path from the file space on, is on disk
@@ -60,11 +67,14 @@ class UploadQueue {
   public:
     UploadQueue(const FileSpace& files, const queue::Spool& spool);
 
-    /// @throws NoUpload where there is no regular file of that name, this user may not read it, or it could
-    /// not be written to disk
+    /// What fails here concerns this file alone, or this process; never the spool.
+    /// @throws NoUpload where there is no regular file of that name, this user may not read it, it is being
+    /// written under a lease, or could not be written to disk
+    /// @throws base::Error where it cannot be opened for another reason
     void add(const std::string& path);
     /// A job for a path whose file was left hidden by a run that died: store settles it.
     void add_leftover(const std::string& path, const base::FileStatus& status);
+    /// @throws base::Error where the spool fails: nothing is queued
     QueuedUploads commit();
 
   private:
@@ -74,15 +84,16 @@ class UploadQueue {
     };
     void sync_files();
     void note_unsynced(const Writing& file);
-    void write(const std::string& path, const base::FileStatus& status);
+    using FailedDirectories = std::map<std::string, base::Error, std::less<>>; ///< by cluster path
+    void sync_directories();
+    void postpone(const FailedDirectories& failed);
+    void write_jobs();
 
     const FileSpace* m_files;
     const queue::Spool* m_spool;
     UnsyncedUploads m_unsynced;
-    std::vector<Writing> m_writing;      ///< on their way to the disk, together
-    std::set<std::string> m_directories; ///< not yet synced, as cluster paths
-    std::optional<queue::QueueFileWriter> m_writer;
-    QueuedUploads m_queued;
+    std::vector<Writing> m_writing; ///< on their way to the disk, together
+    QueuedUploads m_queued;         ///< by the next commit: on disk, but for their directories
 };
 
 /// Why a scan does not queue a file that it met.
@@ -98,6 +109,9 @@ enum class Skipped {
 struct ScanListener {
     std::function<void(const Upload&)> found; ///< is or would be queued
     std::function<void(const std::string& path, Skipped why)> skipped;
+    /// A file, or a directory with all below it, could not be looked at.
+    std::function<void(const std::string& path, const base::Error&)> failed =
+        [](const std::string&, const base::Error& error) { throw error; };
 };
 
 /// Walks the file space and calls @p listener for each regular file; those that are quiet, not queued and not
@@ -110,14 +124,15 @@ struct FollowListener {
     std::function<void(const QueuedUploads&)> queued;
     /// An upload that was heard of cannot be queued; one that went away meanwhile is not told of.
     std::function<void(const base::Error&)> refused;
-    /// The cluster server itself failed (a full disk): nothing is forgotten, it tries again.
+    /// The cluster server itself failed (a full disk), or one upload cannot be opened: nothing is forgotten,
+    /// it tries again. Told once for each such upload.
     std::function<void(const base::Error&)> trouble;
 };
 
 /// Stays, and queues each upload when its writer closes it or moves it into place, in groups; begins with a
 /// scan, and scans again where the kernel lost count or a directory cannot be watched. Returns after the
 /// first signal. What a run that died had heard of is found by the scan of the next.
-/// @throws base::Error where the file space itself goes away
+/// @throws base::Error where the file space itself goes away, or the spool is replaced by another of its name
 void follow_uploads(const Cluster& cluster, const FileSpace& files, const queue::Spool& spool,
                     base::StopSignal& stop, const FollowListener& listener);
 

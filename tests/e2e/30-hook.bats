@@ -2,6 +2,7 @@
 # From the upload event to the job: what the hook believes, what it doesn't, and what --scan makes good.
 
 load helpers
+load lease
 
 setup() {
     make_lab
@@ -110,6 +111,77 @@ teardown() { drop_lab; }
     upload_hook --scan
     exits 0
     the_queue_is_empty
+}
+
+@test "a file that cannot be opened is told of, and everything else is queued" {
+    configure file
+    for name in a bad z d/e; do
+        echo "$name" | land "$name"
+    done
+    is_quiet() { [ "$(stat -c %Z "$files/d/e")" -lt "$(($(date +%s) - 2))" ]; }
+    wait_for 15 is_quiet
+    status=0
+    # At its first look, and at its opening later.
+    for when in 1 2; do
+        rm -f "$root"/.queue/*.q
+        through_bad_disk bad "$when" --scan
+        exits 74
+        logs 'cannot open bad: Input/output error'
+        jobs_are 3
+        jobs_are 0 '^upload bad '
+    done
+    # A whole directory.
+    rm -f "$root"/.queue/*.q
+    through_bad_disk d 1+ --scan
+    exits 74
+    logs 'cannot open d: Input/output error'
+    jobs_are 3
+    jobs_are 0 '^upload d/e '
+    rm -f "$root"/.queue/*.q
+    through_bad_disk bad 1+ "$files/a" "$files/bad" "$files/z"
+    exits 74
+    logs 'cannot open bad: Input/output error'
+    jobs_are 2
+    upload_hook --scan
+    exits 0
+    jobs_are 4
+}
+
+# upload-hook with a disk that fails at the WHENth opening of a name in the file space.
+through_bad_disk() { # NAME WHEN ARG...
+    status=0
+    strace -f -qq -o "$lab/calls" -P "$1" -e trace=openat2 -e "inject=openat2:error=EIO:when=$2" \
+        "$bin/upload-hook" -C "$root" "${@:3}" >"$lab/stdout" 2>"$lab/log.last" || status=$?
+    log=$(<"$lab/log.last")
+    cat "$lab/log.last" >>"$lab/log"
+}
+
+@test "a file under a write lease is being written: neither queued nor stored, and no error of the scan" {
+    configure file
+    echo leased | upload leased
+    rm "$root"/.queue/*.q
+    echo other | land other
+    hold_lease "$files/leased"
+    scan_until_jobs_are 1
+    jobs_are 1 '^upload other '
+    upload_hook --scan
+    exits 0
+    logs 'file=leased.*not quiet'
+    upload_hook "$files/leased"
+    exits 74
+    logs 'leased: found a lease on it .*expected a finished upload'
+    jobs_are 1
+    store_line leased | queue add
+    store
+    exits 75
+    logs 'file=leased.*still being written'
+    is_stored other
+    is_not_stored leased
+    give_lease_back
+    queue retry
+    store
+    exits 0
+    everything_is_stored
 }
 
 @test "a hook that was killed is made good by scan" {

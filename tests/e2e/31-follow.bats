@@ -2,6 +2,7 @@
 # upload-hook --follow: uploads become jobs without a hook in the server, and what it did not see is made good.
 
 load helpers
+load lease
 
 setup() {
     make_lab
@@ -148,6 +149,155 @@ jobs_come_to() { # COUNT [PATTERN]
     store
     is_stored album/photo
     stop_server "$lab/uploads"
+}
+
+@test "uploads that are finished by link and unlink are queued, and nothing that is no finished file" {
+    configure file
+    echo whole >"$lab/original/whole"
+    echo other >"$lab/original/other"
+    follow
+    echo first | land first
+    jobs_come_to 1 '^upload first '
+    cp "$lab/original/whole" "$files/whole.part"
+    ln "$files/whole.part" "$files/whole"
+    rm "$files/whole.part"
+    jobs_come_to 1 '^upload whole 0 6 '
+    # Somebody still writes to this one; and what a link leads to is no upload.
+    exec {writer}>"$files/half.part"
+    echo half >&"$writer"
+    ln "$files/half.part" "$files/half"
+    ln -s whole "$files/link"
+    mkfifo "$files/fifo"
+    # Made last, so that all others have been looked at when this one is.
+    cp "$lab/original/other" "$lab/other"
+    ln "$lab/other" "$files/other"
+    jobs_come_to 1 '^upload other 0 6 '
+    jobs_are 0 '^upload (half|link|fifo) '
+    exec {writer}>&-
+    jobs_come_to 1 '^upload half.part '
+    rm "$files/half" "$files/half.part" "$files/link" "$files/fifo"
+    stop_following
+    exits 0
+    store
+    is_stored first whole other
+}
+
+@test "a link whose writers the kernel does not tell of is queued when it has rested" {
+    [ "$(id -u)" = 0 ] || skip "needs root, to be one user who may not ask about another's files"
+    cluster_lines='quiet = 3' configure file
+    chmod 777 "$files"
+    setpriv --bounding-set=-lease "$bin/upload-hook" -C "$root" --follow -v >"$lab/follow.stdout" 2>"$lab/follow.log" 3>&- &
+    follower=$!
+    echo first | land first
+    jobs_come_to 1 '^upload first '
+    echo whole >"$lab/original/whole"
+    cp "$lab/original/whole" "$lab/whole"
+    chown nobody "$lab/whole"
+    ln "$lab/whole" "$files/whole"
+    linked=$(date +%s%N)
+    jobs_come_to 1 '^upload whole [1-9][0-9]* 6 '
+    (($(date +%s%N) - linked >= 3000000000)) || fail 'it had not rested'
+    stop_following
+    exits 0
+}
+
+@test "uploads over SFTP that the client renames when they are complete" {
+    local server=/usr/lib/openssh/sftp-server
+    [ -x "$server" ] || fail "there is no $server"
+    configure file
+    follow
+    echo first | land first
+    jobs_come_to 1 '^upload first '
+    head -c 300000 /dev/urandom >"$lab/original/plain"
+    cp "$lab/original/plain" "$lab/original/posix"
+    # `rename` is an extension of OpenSSH, `rename -l` what the protocol knows: link and unlink, in its server.
+    printf '%s\n' "put $lab/original/posix $files/posix.filepart" "rename $files/posix.filepart $files/posix" \
+        "put $lab/original/plain $files/plain.filepart" "rename -l $files/plain.filepart $files/plain" >"$lab/batch"
+    sftp -D "$server" -b "$lab/batch" >"$lab/sftp.log" 2>&1 || fail "$(cat "$lab/sftp.log")"
+    jobs_come_to 1 '^upload posix [0-9]+ 300000 '
+    jobs_come_to 1 '^upload plain [0-9]+ 300000 '
+    stop_following
+    exits 0
+    store
+    is_stored first plain posix
+}
+
+@test "an upload that cannot be opened holds up no other, and is queued when it can be" {
+    configure file
+    echo before | land before
+    # The program is the child, strace is not; the second and third open of it fail, too.
+    strace -D -f -qq -o "$lab/calls" -P bad -e trace=openat2 -e inject=openat2:error=EIO:when=1..3 \
+        "$bin/upload-hook" -C "$root" --follow -v >"$lab/follow.stdout" 2>"$lab/follow.log" 3>&- &
+    follower=$!
+    jobs_come_to 1 '^upload before '
+    # In one group with it, and after it.
+    kill -STOP "$follower"
+    echo bad | land bad
+    echo beside | land beside
+    kill -CONT "$follower"
+    jobs_come_to 1 '^upload beside '
+    wait_for 15 has_logged follow 'cannot open bad: Input/output error; trying again' || fail "$(cat "$lab/follow.log")"
+    jobs_are 0 '^upload bad '
+    echo later | land later
+    jobs_come_to 1 '^upload later '
+    jobs_come_to 1 '^upload bad '
+    stop_following
+    exits 0
+    # However often it was tried.
+    [ "$(grep -c INJECTED "$lab/calls")" = 3 ]
+    [ "$(count_logged 'cannot open bad')" = 1 ]
+}
+
+@test "a file that the scan at the start cannot look at holds up nothing, and is scanned for again" {
+    configure file
+    echo bad | land bad
+    echo before | land before
+    strace -D -f -qq -o "$lab/calls" -P bad -e trace=openat2 -e inject=openat2:error=EIO:when=1..3 \
+        "$bin/upload-hook" -C "$root" --follow -v >"$lab/follow.stdout" 2>"$lab/follow.log" 3>&- &
+    follower=$!
+    jobs_come_to 1 '^upload before '
+    jobs_are 0 '^upload bad '
+    echo later | land later
+    jobs_come_to 1 '^upload later '
+    jobs_come_to 1 '^upload bad '
+    stop_following
+    exits 0
+    [ "$(count_logged 'cannot open bad.*trying again')" = 1 ]
+}
+
+@test "an upload under a write lease is queued when it is given back, and is no error" {
+    configure file
+    echo leased | land leased
+    hold_lease "$files/leased"
+    follow
+    echo later | land later
+    jobs_come_to 1 '^upload later '
+    jobs_are 0 '^upload leased '
+    give_lease_back
+    jobs_come_to 1 '^upload leased '
+    stop_following
+    exits 0
+    logs_no 'Resource temporarily unavailable'
+}
+
+@test "a spool that is replaced ends it, and the next start queues what went astray" {
+    configure file
+    follow
+    echo one | land one
+    jobs_come_to 1
+    mv "$root/.queue" "$root/.moved"
+    mkdir -m 2770 "$root/.queue"
+    echo two | land two
+    wait_for 15 has_logged follow 'was replaced' || fail "$(cat "$lab/follow.log")"
+    finish follow "$follower"
+    follower=
+    exits 74
+    logs "$root/\.queue was replaced while this program ran: start it again"
+    logs_no 'result=queued.*file=two'
+    follow
+    jobs_come_to 1 '^upload two '
+    stop_following
+    exits 0
 }
 
 @test "bad usage is refused, and a file space that goes away ends it" {

@@ -4,6 +4,7 @@
 #include "processor/take_away.hpp"
 #include "processor/uploads.hpp"
 #include "support/world.hpp"
+#include "support/write_lease.hpp"
 
 #include <doctest/doctest.h>
 
@@ -124,6 +125,63 @@ class SyncFails final : public base::FsObserver {
 };
 
 } // namespace
+
+TEST_CASE("a directory that could not be written to disk holds up what is below it, and nothing else") {
+    World world;
+    for (const char* const path : {"bad/one", "bad/deep/two", "good/three", "four"})
+        world.upload(path, "x");
+    const queue::Spool spool(world.root(), base::system_clock());
+    const processor::FileSpace files(world.cluster.files, std::chrono::seconds(0), base::system_clock());
+    const auto queue_all = [&] {
+        processor::UploadQueue uploads(files, spool);
+        for (const char* const path : {"bad/one", "bad/deep/two", "good/three", "four"})
+            uploads.add(path);
+        return uploads.commit();
+    };
+    {
+        const SyncFails fault("/bad");
+        const processor::QueuedUploads queued = queue_all();
+        CHECK(queued.uploads.size() == 2);
+        REQUIRE(queued.postponed.size() == 2);
+        CHECK(queued.postponed[1].path == "bad/deep/two");
+        const std::string why = queued.postponed[1].error.what();
+        CHECK(why.find("/bad/deep/two is not queued: cannot sync ") != why.npos);
+        CHECK(queued.failed.empty());
+    }
+    CHECK(world.jobs() ==
+          std::vector<std::string>{world.upload_line("good/three"), world.upload_line("four")});
+    CHECK(queue_all().uploads.size() == 4);
+}
+
+TEST_CASE("a file under a write lease is being written") {
+    World world;
+    world.upload("leased", "1");
+    world.upload("other", "2");
+    world.queue("1.q", world.upload_line("leased") + "\n");
+    const queue::Spool spool(world.root(), base::system_clock());
+    const processor::FileSpace files(world.cluster.files, std::chrono::seconds(0), base::system_clock());
+    std::optional<test::WriteLease> lease(world.cluster.files + "/leased");
+    const processor::FileSpace::Opened opened = files.open("leased");
+    CHECK_FALSE(opened.fd.is_open());
+    REQUIRE(opened.found.status.has_value());
+    CHECK(files.rest_of(opened.fd.get(), *opened.found.status) == processor::Rest::being_written);
+    processor::UploadQueue uploads(files, spool);
+    using Why = processor::NoUpload::Why;
+    try {
+        uploads.add("leased");
+        FAIL("it was taken");
+    } catch (const processor::NoUpload& error) {
+        CHECK(error.why() == Why::being_written);
+    }
+    // store: the job stays, and nothing failed.
+    const processor::Summary summary = world.store();
+    CHECK(summary.count(Result::resubmitted) == 1);
+    CHECK(summary.count(Result::left) == 0);
+    CHECK(world.in_file_space() == std::vector<std::string>{"leased", "other"});
+    lease.reset();
+    uploads.add("leased");
+    CHECK(uploads.commit().uploads.size() == 1);
+}
 
 TEST_CASE("an upload that could not be written to disk is not queued until it was written anew") {
     World world;
