@@ -17,7 +17,7 @@ namespace nodespool::base {
 
 namespace {
 
-/// Takes all events. @return whether one was about a file that is not hidden
+/// Takes all events. @return whether one was about a file that is not hidden, or about a directory itself
 bool take_events(int inotify) {
     alignas(inotify_event) std::array<char, 16384> events{};
     bool any = false;
@@ -35,7 +35,8 @@ bool take_events(int inotify) {
 
 } // namespace
 
-DirectoryWatch::DirectoryWatch(const std::vector<std::string>& directories)
+DirectoryWatch::DirectoryWatch(const std::vector<std::string>& directories,
+                               const std::vector<std::string>& held)
     : m_inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       m_wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (!m_inotify.is_open() || !m_wake.is_open())
@@ -45,6 +46,9 @@ DirectoryWatch::DirectoryWatch(const std::vector<std::string>& directories)
         if (::inotify_add_watch(m_inotify.get(), directory.c_str(),
                                 IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) < 0)
             throw_errno("watch " + directory);
+    // Where one cannot be watched (it may be searched but not read), it is found moved at the next look.
+    for (const std::string& directory : held)
+        ::inotify_add_watch(m_inotify.get(), directory.c_str(), IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD);
 }
 
 bool DirectoryWatch::wait(std::chrono::milliseconds longest) {

@@ -1,4 +1,4 @@
-// News from directories: files that came into it or were written, hidden ones left out (inotify).
+// News from directories: files that came into them or were written, hidden ones left out (inotify).
 #pragma once
 
 #include "base/fd.hpp"
@@ -12,10 +12,12 @@ namespace nodespool::base {
 /// One thread waits; any thread may wake it.
 class DirectoryWatch {
   public:
-    /// All of them must be there.
-    explicit DirectoryWatch(const std::vector<std::string>& directories);
+    /// All @p directories must be there. That one of @p held is moved away is news, too; what comes into
+    /// these is none.
+    explicit DirectoryWatch(const std::vector<std::string>& directories,
+                            const std::vector<std::string>& held = {});
 
-    /// Waits until something came in, wake() was called, or @p longest has passed. true: something came in.
+    /// Waits until there is news, wake() was called, or @p longest has passed. true: there is news.
     bool wait(std::chrono::milliseconds longest);
     void wake();
 

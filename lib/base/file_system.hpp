@@ -60,6 +60,15 @@ FileStatus status_of(int fd, std::string_view path_for_errors);
 /// directory.
 std::optional<FileStatus> status_at(int dir_fd, const std::string& path);
 
+/// A directory that is held open, and the path that it was opened by.
+struct HeldDirectory {
+    int fd = -1;
+    std::string path;
+};
+/// Does the path still lead to the directory that is held? Throws `io` where it leads to another one by now,
+/// or to none: somebody replaced it (from a backup, by a mount), and what is done in the old one is lost.
+void ensure_in_place(const HeldDirectory& held);
+
 // --- opening
 // ---------------------------------------------------------------------------------------------------
 /// openat(2) with O_CLOEXEC added. @p flags as in open(2); O_CREAT counts as a change of state.

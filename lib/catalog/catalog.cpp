@@ -21,6 +21,8 @@ namespace {
 constexpr mode_t k_directory_mode = 0775; // narrowed by the umask; never for everybody
 constexpr mode_t k_file_mode = 0664;
 constexpr int k_most_tries = 100; // against directories that are removed as fast as they are made
+/// Of directories known to be durable: a program that stays sees new ones for years.
+constexpr std::size_t k_most_durable = 20000;
 
 std::string made_directories(const std::string& cluster_root) {
     try {
@@ -89,6 +91,20 @@ std::string Catalog::obstacle(const std::string& path) const {
     return {};
 }
 
+std::vector<base::HeldDirectory> Catalog::held_directories() const {
+    std::vector<base::HeldDirectory> held;
+    if (m_dir.is_open())
+        held.push_back({m_dir.get(), m_path});
+    if (m_locks.is_open())
+        held.push_back({m_locks.get(), m_path + "/.lock"});
+    return held;
+}
+
+void Catalog::ensure_in_place() const {
+    for (const base::HeldDirectory& held : held_directories())
+        base::ensure_in_place(held);
+}
+
 void Catalog::clear_abandoned() const {
     base::clear_abandoned(m_temporaries.get(), m_path + "/.tmp");
 }
@@ -104,6 +120,14 @@ bool Catalog::is_durable(const std::string& directory, const DurableDirectory& a
     const std::scoped_lock lock(m_mutex);
     const auto known = m_durable.find(directory);
     return known != m_durable.end() && known->second == as_it_is;
+}
+
+void Catalog::note_durable(const std::map<std::string, DurableDirectory>& directories) const {
+    const std::scoped_lock lock(m_mutex);
+    if (m_durable.size() + directories.size() > k_most_durable)
+        m_durable.clear(); // they are synced once more
+    for (const auto& [path, directory] : directories)
+        m_durable[path] = directory;
 }
 
 LinkBatch::LinkBatch(const Catalog& catalog, const std::vector<std::string>& paths) : m_catalog(&catalog) {
@@ -203,6 +227,7 @@ void LinkBatch::commit() {
         if (!m_directories.contains(directory))
             sync_what_is_left_of(directory);
     m_directories.clear();
+    m_catalog->ensure_in_place(); // before anybody acts on it: takes an upload away, ticks a line
 }
 
 void LinkBatch::sync(const std::string& directory) const {
@@ -245,9 +270,7 @@ void LinkBatch::sync_directories() {
                 sync(path);
         }
     }
-    const std::scoped_lock lock(m_catalog->m_mutex);
-    for (const auto& [path, directory] : now_durable)
-        m_catalog->m_durable[path] = directory;
+    m_catalog->note_durable(now_durable);
 }
 
 } // namespace nodespool::catalog

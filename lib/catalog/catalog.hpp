@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fd.hpp"
+#include "base/file_system.hpp"
 #include "base/staged_file.hpp"
 #include "base/staging_directory.hpp"
 #include "base/timestamp.hpp"
@@ -43,6 +44,11 @@ class Catalog {
     [[nodiscard]] const std::string& path() const { return m_path; }
     /// Of `.links/`; -1 where it is missing.
     [[nodiscard]] int dir_fd() const { return m_dir.get(); }
+    /// `.links/`, and the directory of its locks.
+    [[nodiscard]] std::vector<base::HeldDirectory> held_directories() const;
+    /// @throws base::Error io where one of them was replaced: what is read and written here is not what
+    /// others see
+    void ensure_in_place() const;
 
   private:
     friend class LinkBatch;
@@ -60,6 +66,7 @@ class Catalog {
     /// Where this process writes its link files before they get their names; made when first needed.
     [[nodiscard]] int staging_fd() const;
     [[nodiscard]] bool is_durable(const std::string& directory, const DurableDirectory& as_it_is) const;
+    void note_durable(const std::map<std::string, DurableDirectory>& directories) const;
 
     std::string m_path;
     base::Fd m_dir;
@@ -91,9 +98,9 @@ class LinkBatch {
     /// link must be there.
     void move_to_deleted(const std::string& path, const Deleted& deleted);
 
-    /// All staged links and moves are durable after this. When it throws, each link is either the old or the
-    /// new one, and each that was to be moved is in the catalogue or among the deleted: never in both, never
-    /// in neither.
+    /// All staged links and moves are durable after this, in the directory that is `.links/` by name: else it
+    /// throws. When it throws, each link is either the old or the new one, and each that was to be moved is
+    /// in the catalogue or among the deleted: never in both, never in neither.
     void commit();
 
   private:

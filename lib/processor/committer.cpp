@@ -44,10 +44,11 @@ bool is_finished(const Job& job) {
 
 } // namespace
 
-Committer::Committer(const queue::Spool& spool, Work& work, Exits exits,
+Committer::Committer(const queue::Spool& spool, Work& work, HeldPlaces& places, Exits exits,
                      std::chrono::milliseconds second_look, std::size_t largest_group)
     : m_spool(&spool),
       m_work(&work),
+      m_places(&places),
       m_exits(std::move(exits)),
       m_retirement_delay(second_look),
       m_largest_group(largest_group),
@@ -188,8 +189,22 @@ void Committer::process(std::vector<JobPtr> group) {
     answer(group);
 }
 
+/// "No such file" in a file space over which another was mounted since is no reason to drop a job.
+void Committer::leave_if_replaced(const std::vector<JobPtr>& group) {
+    std::vector<Job*> jobs = all_of(group);
+    std::erase_if(jobs, [](const Job* job) { return !is_finished(*job); });
+    if (jobs.empty())
+        return;
+    try {
+        m_places->ensure_in_place();
+    } catch (const base::Error& error) {
+        leave(jobs, error);
+    }
+}
+
 /// What goes back into the queue or aside becomes durable; then every job leaves.
 void Committer::answer(std::vector<JobPtr>& group) {
+    leave_if_replaced(group);
     std::vector<Job*> back;
     for (const JobPtr& job : group)
         if (job->outcome.result == Result::resubmitted || job->outcome.result == Result::rejected)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "processor/held_places.hpp"
 #include "processor/second_look.hpp"
 #include "processor/work.hpp"
 #include "queue/spool.hpp"
@@ -22,7 +23,7 @@ namespace nodespool::processor {
 /// One thread, and another for the second look. A group begins every few milliseconds; what has gathered
 /// while a group is made durable is the next group, so that groups grow with the load and a lone job does not
 /// wait. The order within a group: effects (link files), resubmissions and rejects, the second look 100 ms
-/// later, and only then the ticks.
+/// later, and only then the ticks, where what the group saw and did was in the directories of the cluster.
 class Committer {
   public:
     /// How jobs and files leave the committer; called in its thread.
@@ -32,8 +33,8 @@ class Committer {
         std::function<void(const base::Error&)> trouble; ///< a queue file could not be taken away
         std::function<void()> file_finished;             ///< a queue file was let go or taken away
     };
-    Committer(const queue::Spool& spool, Work& work, Exits exits, std::chrono::milliseconds second_look,
-              std::size_t largest_group);
+    Committer(const queue::Spool& spool, Work& work, HeldPlaces& places, Exits exits,
+              std::chrono::milliseconds second_look, std::size_t largest_group);
     Committer(const Committer&) = delete;
     Committer& operator=(const Committer&) = delete;
     /// Finishes everything that was given to it.
@@ -61,6 +62,7 @@ class Committer {
     void process(std::vector<JobPtr> group);
     void come_back(std::vector<JobPtr> group);
     void answer(std::vector<JobPtr>& group);
+    void leave_if_replaced(const std::vector<JobPtr>& group);
     void end(JobPtr job);
     static void tick(std::vector<Job*> jobs);
     static void tick_in_one_file(std::span<Job* const> jobs);
@@ -69,6 +71,7 @@ class Committer {
 
     const queue::Spool* m_spool;
     Work* m_work;
+    HeldPlaces* m_places;
     Exits m_exits;
     std::chrono::milliseconds m_retirement_delay;
     std::size_t m_largest_group; ///< each job of a group needs a few descriptors at once

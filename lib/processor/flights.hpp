@@ -31,12 +31,18 @@ class Flights {
 
     /// For the feeder: a job to look at (again), if there is one.
     JobPtr next_again();
-    /// For the feeder: waits until there is a job to look at again, the condition holds, or a nudge.
+    /// For the feeder: waits until there is a job to look at again, the condition holds, a nudge, or, while
+    /// jobs are in the air, until @p longest has passed.
     template <typename Condition>
-    void wait(Condition condition) {
+    void wait(Condition condition, std::chrono::milliseconds longest) {
         std::unique_lock lock(m_mutex);
-        m_changed.wait(lock,
-                       [&] { return m_nudged || !m_again.empty() || condition(m_in_flight, m_open_files); });
+        const auto is_over = [&] {
+            return m_nudged || !m_again.empty() || condition(m_in_flight, m_open_files);
+        };
+        if (m_in_flight > 0)
+            m_changed.wait_for(lock, longest, is_over);
+        else
+            m_changed.wait(lock, is_over);
         m_nudged = false;
     }
 

@@ -90,11 +90,12 @@ Processor::Processor(const Cluster& cluster, const queue::Spool& spool, Work& wo
       m_lane_count(lanes_within(m_descriptors, m_options.lanes)),
       m_most_open_files(most_open_files(m_descriptors, m_lane_count)),
       m_scheduler(cluster.nodes, m_lane_count, spool.clock()),
-      m_node_memory(cluster, work, m_scheduler) {
+      m_node_memory(cluster, work, m_scheduler),
+      m_places(cluster, spool, work) {
     for (const node::NodeConfig& node : cluster.nodes)
         m_node_names.insert(node.name);
     m_committer = std::make_unique<Committer>(
-        spool, work,
+        spool, work, m_places,
         Committer::Exits{[this](JobPtr job) { ended(std::move(job)); },
                          [this](JobPtr job) { m_flights.look_again(std::move(job)); },
                          [this](const base::Error& error) { note_trouble(error); },
@@ -118,8 +119,9 @@ Summary Processor::run() {
     m_node_memory.restore_cursor();
     if (m_options.follow == Follow::yes) {
         std::vector<std::string> directories = m_work->watched_directories();
+        m_places.add(directories);
         directories.push_back(m_spool->path());
-        m_watch = std::make_unique<base::DirectoryWatch>(directories);
+        m_watch = std::make_unique<base::DirectoryWatch>(directories, m_places.paths());
     }
     m_stop->tell([this] { stop(); });
     if (is_stopping())
@@ -127,15 +129,22 @@ Summary Processor::run() {
     bool looked_after_given_back = false;
     for (;;) {
         const bool more = pass();
-        if (m_options.follow == Follow::yes && !is_stopping()) {
+        if (m_options.follow == Follow::yes) {
+            if (is_stopping())
+                break;
+            end_pass();
             wait_for_news();
             continue;
         }
+        wait_until_all_ended();
         const bool given_back =
             m_committer->has_given_back_files() && !std::exchange(looked_after_given_back, true);
         if (is_stopping() || (!more && !given_back))
             break;
+        end_pass();
     }
+    wait_until_all_ended(); // the signal may have come while jobs were under way
+    end_pass();
     m_stop->tell({});
     m_summary.deferred = m_deferred;
     m_summary.io_error = m_io_error;
@@ -151,7 +160,7 @@ void Processor::stop() {
     m_flights.nudge();
 }
 
-/// Once through the spool. Follow::no: until all of it has ended. @return true where lines were passed over
+/// Once through the spool. @return true where lines were passed over
 bool Processor::pass() {
     prepare_pass();
     for (const std::string& name : m_spool->queue_files(m_work->keywords())) {
@@ -173,11 +182,12 @@ bool Processor::pass() {
         feed(file);
         m_node_memory.record_changes();
     }
-    if (m_options.follow == Follow::no || is_stopping())
-        wait_until(
-            [](std::size_t in_flight, std::size_t open_files) { return in_flight == 0 && open_files == 0; });
-    end_pass();
     return m_passed_over;
+}
+
+void Processor::wait_until_all_ended() {
+    wait_until(
+        [](std::size_t in_flight, std::size_t open_files) { return in_flight == 0 && open_files == 0; });
 }
 
 void Processor::prepare_pass() {
@@ -185,6 +195,7 @@ void Processor::prepare_pass() {
     m_some_busy = false;
     m_next_due.reset();
     m_deferred = 0;
+    m_places.ensure_in_place();
     follow_marks();
     try {
         queue::settle_set_aside_files(*m_spool);
@@ -197,6 +208,7 @@ void Processor::prepare_pass() {
 }
 
 void Processor::end_pass() {
+    m_places.ensure_in_place(); // clean_up() goes by what the catalogue records
     try {
         m_node_memory.save();
         if (m_flights.in_flight() == 0 && m_stop->state() != base::Stop::now) {
@@ -212,6 +224,16 @@ void Processor::end_pass() {
 void Processor::follow_marks() {
     for (JobPtr& job : m_node_memory.follow_marks())
         start(std::move(job));
+}
+
+/// Meanwhile: a queue file may hold hours of work. What is wrong with either stops the run.
+void Processor::look_around() {
+    const base::MonotonicTime now = m_spool->clock().monotonic();
+    if (now < m_next_look_around)
+        return;
+    m_next_look_around = now + m_options.look_around;
+    m_places.ensure_in_place();
+    follow_marks();
 }
 
 /// nullptr: it is not for us now. A file that cannot be read stops nothing else.
@@ -231,22 +253,27 @@ void Processor::note_trouble(const base::Error& error) {
     m_io_error = true;
 }
 
-void Processor::feed(const std::shared_ptr<OpenFile>& file) {
+/// nullopt: there are no more, or what is left of the file cannot be read now.
+std::optional<queue::RawLine> Processor::next_line(OpenFile& file) {
     try {
-        while (const std::optional<queue::RawLine> line = file->claimed->next()) {
-            look_at_returned();
-            wait_until([this](std::size_t in_flight, std::size_t) {
-                return is_stopping() ||
-                       (in_flight < k_most_in_flight && m_bytes_in_flight < k_most_bytes_in_flight);
-            });
-            if (is_stopping() || !feed_line(file, *line)) {
-                file->lines_stay = true;
-                break;
-            }
-        }
+        return file.claimed->next();
     } catch (const base::Error& error) {
         note_trouble(error);
-        file->lines_stay = true;
+        file.lines_stay = true;
+        return std::nullopt;
+    }
+}
+
+void Processor::feed(const std::shared_ptr<OpenFile>& file) {
+    while (const std::optional<queue::RawLine> line = next_line(*file)) {
+        wait_until([this](std::size_t in_flight, std::size_t) {
+            return is_stopping() ||
+                   (in_flight < k_most_in_flight && m_bytes_in_flight < k_most_bytes_in_flight);
+        });
+        if (is_stopping() || !feed_line(file, *line)) {
+            file->lines_stay = true;
+            break;
+        }
     }
     if (file->claimed->left_last_line())
         file->lines_stay = true;
@@ -396,9 +423,10 @@ template <typename Condition>
 void Processor::wait_until(Condition condition) {
     for (;;) {
         look_at_returned();
+        look_around();
         if (condition(m_flights.in_flight(), m_flights.open_files()))
             return;
-        m_flights.wait(condition);
+        m_flights.wait(condition, m_options.look_around);
     }
 }
 
@@ -423,10 +451,18 @@ void Processor::wait_for_news() {
         m_spool->clock().sleep_for(k_busy_wait);
         return;
     }
-    wait_until([&](std::size_t, std::size_t) { return news || is_stopping(); });
-    if (!news)
-        m_watch->wake();
-    watcher.join();
+    const auto end_watch = [&] {
+        if (!news)
+            m_watch->wake();
+        watcher.join();
+    };
+    try {
+        wait_until([&](std::size_t, std::size_t) { return news || is_stopping(); });
+    } catch (...) {
+        end_watch();
+        throw;
+    }
+    end_watch();
 }
 
 } // namespace nodespool::processor

@@ -10,6 +10,7 @@
 #include "processor/cluster.hpp"
 #include "processor/committer.hpp"
 #include "processor/flights.hpp"
+#include "processor/held_places.hpp"
 #include "processor/lanes.hpp"
 #include "processor/node_memory.hpp"
 #include "processor/scheduler.hpp"
@@ -35,7 +36,8 @@ struct RunOptions {
     std::optional<std::uint64_t> max_jobs; ///< begin at most so many
     std::optional<std::string> only;       ///< a glob over cluster paths: other jobs stay
     std::chrono::milliseconds second_look{100};
-    std::function<void(const Job&)> on_end; ///< after each job, in the committer's thread
+    std::chrono::milliseconds look_around{1000}; ///< how often marks and directories are looked at meanwhile
+    std::function<void(const Job&)> on_end;      ///< after each job, in the committer's thread
 };
 
 struct Summary {
@@ -57,7 +59,8 @@ class Processor {
     Processor& operator=(const Processor&) = delete;
     ~Processor();
 
-    /// Until the queue holds nothing more to do now (Follow::yes: until a stop signal).
+    /// Until the queue holds nothing more to do now (Follow::yes: until a stop signal). @throws base::Error
+    /// config where the marks cannot be read, io where a directory of the cluster was replaced meanwhile
     Summary run();
 
     /// For a progress display, from any thread.
@@ -73,12 +76,15 @@ class Processor {
     [[nodiscard]] bool is_stopping() const { return m_stop->state() != base::Stop::no; }
 
     bool pass();
+    void wait_until_all_ended();
     void prepare_pass();
     void end_pass();
     void follow_marks();
+    void look_around();
     [[nodiscard]] std::shared_ptr<queue::ClaimedFile> claim(const std::string& name);
     void note_trouble(const base::Error& error);
     void feed(const std::shared_ptr<OpenFile>& file);
+    [[nodiscard]] std::optional<queue::RawLine> next_line(OpenFile& file);
     bool feed_line(const std::shared_ptr<OpenFile>& file, const queue::RawLine& line);
     [[nodiscard]] bool is_for_later(const queue::JobRecord& job);
     void begin(JobPtr job);
@@ -109,11 +115,13 @@ class Processor {
     bool m_passed_over = false; ///< lines were left because their nodes are hopelessly behind: another pass
     bool m_some_busy = false;   ///< a queue file could not be claimed in this pass
     std::optional<base::Timestamp> m_next_due;
+    base::MonotonicTime m_next_look_around{};
     std::unique_ptr<base::DirectoryWatch> m_watch; ///< Follow::yes
 
     Flights m_flights;
     Scheduler m_scheduler;
     NodeMemory m_node_memory;
+    HeldPlaces m_places;
     std::unique_ptr<Committer> m_committer;
     std::unique_ptr<Lanes> m_lanes;
 };

@@ -168,6 +168,7 @@ std::unique_ptr<Errand> RemoveWork::begin(Job& job, const std::string&) {
             job.outcome = kept(job.record);
             return nullptr;
         }
+        m_catalog->ensure_in_place(); // one that was restored may record it
     }
     return std::make_unique<Removing>(job, m_spool->clock());
 }

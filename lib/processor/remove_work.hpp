@@ -28,6 +28,9 @@ class RemoveWork final : public Work {
     [[nodiscard]] Use use() const override { return Use::removals; }
 
     [[nodiscard]] std::vector<std::string> watched_directories() const override;
+    [[nodiscard]] std::vector<base::HeldDirectory> held_directories() const override {
+        return m_catalog->held_directories();
+    }
     /// Works off `.deleted/`: a `remove` job for each copy, and once these are durable the link file goes.
     void prepare() override;
     void foretell(

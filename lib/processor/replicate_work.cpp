@@ -52,6 +52,12 @@ ReplicateWork::ReplicateWork(const Cluster& cluster, const queue::Spool& spool,
       m_sending(cluster.root, spool.clock()),
       m_marks(cluster.root) {}
 
+std::vector<base::HeldDirectory> ReplicateWork::held_directories() const {
+    std::vector<base::HeldDirectory> held = m_catalog->held_directories();
+    held.push_back({m_files.fd(), m_files.path()});
+    return held;
+}
+
 std::optional<std::size_t> ReplicateWork::index_of(const std::string& node) const {
     for (std::size_t i = 0; i < m_cluster->nodes.size(); ++i)
         if (m_cluster->nodes[i].name == node)

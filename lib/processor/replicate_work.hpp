@@ -35,6 +35,7 @@ class ReplicateWork final : public Work {
     [[nodiscard]] std::string_view done_word() const override { return "replicated"; }
     [[nodiscard]] Use use() const override { return Use::new_copies; }
 
+    [[nodiscard]] std::vector<base::HeldDirectory> held_directories() const override;
     Assessment assess(Job& job) override;
     void act(Job& job, HeldNodes* nodes) override;
     void commit(std::vector<Job*>& group) override;

@@ -142,6 +142,7 @@ void StoreWork::begin_release(Job& job, ParentDirectories& parents) {
 }
 
 void StoreWork::release(std::vector<Job*>& group) {
+    m_catalog->ensure_in_place(); // else what was recorded 100 ms ago may be gone
     queue::Outbox outbox(*m_spool);
     ParentDirectories parents(m_files);
     for (Job* job : group) {

@@ -52,6 +52,12 @@ StoreWork::StoreWork(const Cluster& cluster, const queue::Spool& spool, const ca
       m_take_away(m_files),
       m_hidden(m_files) {}
 
+std::vector<base::HeldDirectory> StoreWork::held_directories() const {
+    std::vector<base::HeldDirectory> held = m_catalog->held_directories();
+    held.push_back({m_files.fd(), m_files.path()});
+    return held;
+}
+
 Assessment StoreWork::assess(Job& job) {
     const std::string& path = job.record.path;
     const FileSpace::Found found = m_files.look(path);

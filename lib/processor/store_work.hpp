@@ -50,6 +50,7 @@ class StoreWork final : public Work {
     [[nodiscard]] std::string_view done_word() const override { return "stored"; }
     [[nodiscard]] Use use() const override { return Use::new_copies; }
 
+    [[nodiscard]] std::vector<base::HeldDirectory> held_directories() const override;
     Assessment assess(Job& job) override;
     std::unique_ptr<Errand> begin(Job& job, const std::string& node) override;
     /// Compares what is already recorded, without a node.

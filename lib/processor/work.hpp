@@ -2,6 +2,7 @@
 // remove.
 #pragma once
 
+#include "base/file_system.hpp"
 #include "node/session.hpp"
 #include "processor/errand.hpp"
 #include "processor/job.hpp"
@@ -76,6 +77,9 @@ class Work {
 
     /// Directories besides the spool whose news wake a run that stays. Called once, before the first pass.
     [[nodiscard]] virtual std::vector<std::string> watched_directories() const { return {}; }
+    /// Directories besides the spool that it holds open, all of the cluster: what it sees in them counts as
+    /// long as they are in place.
+    [[nodiscard]] virtual std::vector<base::HeldDirectory> held_directories() const { return {}; }
     /// At the start of each pass: queues, durably, what is to be done besides the jobs of the queue.
     virtual void prepare() {}
     /// Calls @p tell with each job that prepare() would queue and where it comes from: for dry runs.

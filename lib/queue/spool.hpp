@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
+#include "base/file_system.hpp"
 #include "base/staged_file.hpp"
 #include "queue/job.hpp"
 
@@ -57,6 +58,10 @@ class Spool {
     [[nodiscard]] Spool rejected_spool() const { return {ReadOnly{}, m_path + "/rejected", *m_clock}; }
 
     [[nodiscard]] int fd() const { return m_dir.get(); }
+    /// Those that jobs come from and go back to.
+    [[nodiscard]] std::vector<base::HeldDirectory> held_directories() const {
+        return {{m_dir.get(), m_path}, {m_rejected.get(), m_path + "/rejected"}};
+    }
     [[nodiscard]] int held_fd() const { return m_held.get(); }
     [[nodiscard]] const std::string& path() const { return m_path; }
     [[nodiscard]] const base::Clock& clock() const { return *m_clock; }

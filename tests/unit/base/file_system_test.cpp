@@ -256,6 +256,28 @@ TEST_CASE("the entries of a directory are visited once each, until the visitor h
     CHECK(visits == 2);
 }
 
+TEST_CASE("a directory is in place as long as its path leads to it") {
+    const TempDir dir;
+    fs::create_directory(dir / "real");
+    fs::create_directory_symlink(dir / "real", dir / "link");
+    const Fd fd = open_directory(dir / "link");
+    const HeldDirectory held{fd.get(), dir / "link"};
+    CHECK_NOTHROW(ensure_in_place(held));
+    fs::rename(dir / "real", dir / "old");
+    CHECK_THROWS_AS(ensure_in_place(held), Error);
+    fs::create_directory(dir / "real");
+    try {
+        ensure_in_place(held);
+        FAIL("it was replaced");
+    } catch (const Error& error) {
+        CHECK(error.error_class() == ErrorClass::io);
+        CHECK(std::string(error.what()) == dir / "link was replaced while this program ran: start it again");
+    }
+    fs::remove(dir / "real");
+    fs::rename(dir / "old", dir / "real");
+    CHECK_NOTHROW(ensure_in_place(held));
+}
+
 TEST_CASE("descriptors are closed on exec and by their owner") {
     const TempDir dir;
     write_file(dir / "file", "");

@@ -15,6 +15,8 @@ using catalog::Link;
 using catalog::LinkBatch;
 using test::TempDir;
 
+namespace fs = std::filesystem;
+
 namespace {
 
 Link link_of(const std::string& path, std::uint64_t size) {
@@ -78,6 +80,32 @@ TEST_CASE("a link is there after commit, and not before") {
     CHECK(catalog.read("d/e/f")->size_bytes == 1);
     CHECK_FALSE(catalog.read("d/e"));
     CHECK_FALSE(catalog.read("other"));
+}
+
+TEST_CASE("a commit in a catalogue that was replaced is none") {
+    enum class Change { replaced_link, relied_on_link };
+    const auto message_of = [](Change change, const std::string& replaced) {
+        const TempDir dir;
+        const Catalog catalog(dir.path());
+        put(catalog, link_of("before", 1));
+        LinkBatch batch(catalog, {"a", "before"});
+        if (change == Change::replaced_link)
+            batch.replace(link_of("a", 1));
+        else
+            batch.rely_on("before");
+        fs::rename(dir / replaced, dir / "bad");
+        fs::copy(dir / "bad", dir / replaced, fs::copy_options::recursive);
+        try {
+            batch.commit();
+        } catch (const base::Error& error) {
+            return std::string(error.what()).substr(dir.path().size());
+        }
+        return std::string("committed");
+    };
+    const std::string what = " was replaced while this program ran: start it again";
+    CHECK(message_of(Change::replaced_link, ".links") == "/.links" + what);
+    CHECK(message_of(Change::relied_on_link, ".links") == "/.links" + what);
+    CHECK(message_of(Change::replaced_link, ".links/.lock") == "/.links/.lock" + what);
 }
 
 TEST_CASE("a link file that claims another path is refused") {
