@@ -90,13 +90,16 @@ std::optional<FileStatus> status_at(int dir_fd, const std::string& path) {
     throw_errno("stat " + path);
 }
 
+Replaced::Replaced(const std::string& path)
+    : Error(ErrorClass::io, path + " was replaced while this program ran: start it again") {}
+
 void ensure_in_place(const HeldDirectory& held) {
     struct statx named {};
     const bool is_there = ::statx(AT_FDCWD, held.path.c_str(), 0, STATX_BASIC_STATS, &named) == 0;
     if (!is_there && !is_missing(errno))
         throw_errno("stat " + held.path);
     if (!is_there || !from_statx(named).is_same_file(status_of(held.fd, held.path)))
-        throw Error(ErrorClass::io, held.path + " was replaced while this program ran: start it again");
+        throw Replaced(held.path);
 }
 
 Fd open_at(int dir_fd, const std::string& path, int flags, mode_t mode) {

@@ -65,8 +65,14 @@ struct HeldDirectory {
     int fd = -1;
     std::string path;
 };
-/// Does the path still lead to the directory that is held? Throws `io` where it leads to another one by now,
-/// or to none: somebody replaced it (from a backup, by a mount), and what is done in the old one is lost.
+/// Somebody replaced a directory that is held, from a backup or by a mount: what is done in the old one is
+/// lost, now and later.
+class Replaced : public Error {
+  public:
+    explicit Replaced(const std::string& path);
+};
+/// Does the path still lead to the directory that is held? @throws Replaced where it leads to another one by
+/// now, or to none
 void ensure_in_place(const HeldDirectory& held);
 
 // --- opening

@@ -29,13 +29,6 @@ constexpr std::chrono::seconds k_longest_retry{60};
 /// lease for a moment, would make a server fail that opens without waiting (vsftpd).
 constexpr std::chrono::seconds k_until_opened{1};
 
-/// What is queued here would be found by nobody.
-class SpoolReplaced : public base::Error {
-  public:
-    explicit SpoolReplaced(const std::string& spool)
-        : base::Error(base::ErrorClass::io, spool + " was replaced while this program ran: start it again") {}
-};
-
 class Follow {
   public:
     Follow(const Cluster& cluster, const FileSpace& files, const queue::Spool& spool, base::StopSignal& stop,
@@ -84,7 +77,7 @@ class Follow {
             m_retry_delay = k_first_retry;
         } catch (const base::CannotLock&) {
             throw;
-        } catch (const SpoolReplaced&) {
+        } catch (const base::Replaced&) {
             throw;
         } catch (const base::Error& error) {
             m_listener->trouble(error);
@@ -162,21 +155,16 @@ class Follow {
     }
 
     void commit(UploadQueue& uploads) {
-        require_spool();
+        // What is queued in a spool that was replaced is found by nobody.
+        const base::HeldDirectory spool{m_spool->fd(), m_spool->path()};
+        base::ensure_in_place(spool);
         QueuedUploads queued = uploads.commit();
-        require_spool();
+        base::ensure_in_place(spool);
         for (const Upload& upload : queued.uploads)
             m_troubles.erase(upload.path);
         for (const QueuedUploads::Failed& postponed : std::exchange(queued.postponed, {}))
             try_again(postponed.path, postponed.error);
         m_listener->queued(queued);
-    }
-
-    /// Is the spool, by its name, still the one that this program has open?
-    void require_spool() const {
-        const auto named = base::status_at(base::k_cwd, m_spool->path());
-        if (!named || !named->is_same_file(base::status_of(m_spool->fd(), m_spool->path())))
-            throw SpoolReplaced(m_spool->path());
     }
 
     [[nodiscard]] std::chrono::seconds until_quiet() const {
