@@ -93,8 +93,9 @@ class Processor {
     void end_with(JobPtr job, Outcome outcome);
     void ended(JobPtr job);
     void look_at_returned();
-    template <typename Condition>
-    void wait_until(Condition condition);
+    /// Of the jobs in the air, and of the queue files.
+    using Condition = std::function<bool(std::size_t in_flight, std::size_t open_files)>;
+    void wait_until(const Condition& condition);
     void wait_for_news();
 
     const queue::Spool* m_spool;
