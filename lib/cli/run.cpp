@@ -86,7 +86,6 @@ const std::string* s_name = nullptr; ///< of the program, for its last words
 /// An exception that nobody can answer, in whatever thread: the program ends as if it were killed, and the
 /// next run does what is left. Not by abort(3): a core file may hold passwords.
 [[noreturn]] void end_at_once() {
-    constexpr int k_no_memory_to_tell = 74;
     ExitStatus status;
     try {
         guarded(*s_name, status, [] {
@@ -95,7 +94,7 @@ const std::string* s_name = nullptr; ///< of the program, for its last words
             std::rethrow_exception(error);
         });
     } catch (...) {
-        std::_Exit(k_no_memory_to_tell);
+        status.note(Condition::io); // no memory to say so
     }
     std::_Exit(status.value());
 }
