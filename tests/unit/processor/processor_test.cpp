@@ -113,6 +113,24 @@ struct Run {
     }
 };
 
+/// Counts how often the thread that made it looks at it: again and again, while a run waits for its jobs.
+class FeederClock final : public base::Clock {
+  public:
+    [[nodiscard]] base::Timestamp now() const override { return base::system_clock().now(); }
+    [[nodiscard]] base::MonotonicTime monotonic() const override {
+        m_looks += std::this_thread::get_id() == m_feeder ? 1 : 0;
+        return base::system_clock().monotonic();
+    }
+    void sleep_for(std::chrono::milliseconds duration) const override {
+        base::system_clock().sleep_for(duration);
+    }
+    [[nodiscard]] std::uint64_t looks() const { return m_looks; }
+
+  private:
+    std::thread::id m_feeder = std::this_thread::get_id();
+    mutable std::atomic<std::uint64_t> m_looks{0};
+};
+
 /// Another directory under the same name, with the same in it.
 void replace(const std::string& directory) {
     fs::rename(directory, directory + ".bad");
@@ -261,22 +279,26 @@ TEST_CASE("a run that is told to stop while a pass ends waits for what is under 
     world.queue("1.q", world.upload_line("a") + "\n");
 
     base::StopSignal stop;
-    const queue::Spool spool(world.root(), base::system_clock());
+    const FeederClock clock;
+    const queue::Spool spool(world.root(), clock);
     const catalog::Catalog catalog(world.root());
     processor::StoreWork store(world.cluster, spool, catalog, std::nullopt, [&] { return stop.state(); });
     Meddled work(store);
     std::atomic<bool> is_under_way{false};
     std::atomic<bool> has_returned{false};
-    work.before_commit = [&] { // a run that does not wait returns meanwhile
+    work.before_commit = [&] { // until the run waits for it, or has returned without it
         is_under_way = true;
         while (stop.state() == base::Stop::no)
             std::this_thread::yield();
-        for (int i = 0; i < 300 && !has_returned; ++i)
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        constexpr std::uint64_t k_looks_of_one_that_waits = 10;
+        const std::uint64_t before = clock.looks();
+        while (!has_returned && clock.looks() < before + k_looks_of_one_that_waits)
+            std::this_thread::yield();
     };
     const Signal signal(stop, is_under_way);
     processor::RunOptions options;
     options.follow = Follow::yes;
+    options.look_around = std::chrono::milliseconds(0);
     processor::Processor processor(world.cluster, spool, work, stop, options);
     const processor::Summary summary = processor.run();
     has_returned = true;
