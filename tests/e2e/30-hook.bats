@@ -120,7 +120,6 @@ teardown() { drop_lab; }
     done
     is_quiet() { [ "$(stat -c %Z "$files/d/e")" -lt "$(($(date +%s) - 2))" ]; }
     wait_for 15 is_quiet
-    status=0
     # At its first look, and at its opening later.
     for when in 1 2; do
         rm -f "$root"/.queue/*.q
@@ -149,11 +148,8 @@ teardown() { drop_lab; }
 
 # upload-hook with a disk that fails at the WHENth opening of a name in the file space.
 through_bad_disk() { # NAME WHEN ARG...
-    status=0
-    strace -f -qq -o "$lab/calls" -P "$1" -e trace=openat2 -e "inject=openat2:error=EIO:when=$2" \
-        "$bin/upload-hook" -C "$root" "${@:3}" >"$lab/stdout" 2>"$lab/log.last" || status=$?
-    log=$(<"$lab/log.last")
-    cat "$lab/log.last" >>"$lab/log"
+    run_logged strace -f -qq -o "$lab/calls" -P "$1" -e trace=openat2 -e "inject=openat2:error=EIO:when=$2" \
+        "$bin/upload-hook" -C "$root" "${@:3}"
 }
 
 @test "a file under a write lease is being written: neither queued nor stored, and no error of the scan" {

@@ -222,14 +222,18 @@ jobs_come_to() { # COUNT [PATTERN]
     is_stored first plain posix
 }
 
-@test "an upload that cannot be opened holds up no other, and is queued when it can be" {
-    configure file
-    echo before | land before
-    # The program is the child, strace is not; the second and third open of it fail, too.
+# A disk that fails at the first three openings of `bad`. The program is the child, strace is not.
+follow_through_bad_disk() {
     strace -D -f -qq -o "$lab/calls" -P bad -e trace=openat2 -e inject=openat2:error=EIO:when=1..3 \
         "$bin/upload-hook" -C "$root" --follow -v >"$lab/follow.stdout" 2>"$lab/follow.log" 3>&- &
     follower=$!
     jobs_come_to 1 '^upload before '
+}
+
+@test "an upload that cannot be opened holds up no other, and is queued when it can be" {
+    configure file
+    echo before | land before
+    follow_through_bad_disk
     # In one group with it, and after it.
     kill -STOP "$follower"
     echo bad | land bad
@@ -252,10 +256,7 @@ jobs_come_to() { # COUNT [PATTERN]
     configure file
     echo bad | land bad
     echo before | land before
-    strace -D -f -qq -o "$lab/calls" -P bad -e trace=openat2 -e inject=openat2:error=EIO:when=1..3 \
-        "$bin/upload-hook" -C "$root" --follow -v >"$lab/follow.stdout" 2>"$lab/follow.log" 3>&- &
-    follower=$!
-    jobs_come_to 1 '^upload before '
+    follow_through_bad_disk
     jobs_are 0 '^upload bad '
     echo later | land later
     jobs_come_to 1 '^upload later '

@@ -1,215 +1,18 @@
 #!/usr/bin/env bats
-# Machines that lack something: threads, descriptors, a disk that can be written to, files in their right places. What
-# cannot be done is said, with an exit status of the manual page; nothing is lost; and the next run on a sound machine heals.
+# Machines on which something is not as it should be: a disk that cannot be written to, files in the wrong places, a node of
+# another kind, a working directory that is gone. What cannot be done is said, with an exit status of the manual page; nothing
+# is lost; and the next run on a sound machine heals.
 
 load helpers
 
 setup() { make_lab; }
 teardown() { drop_lab; }
 
-# A user whom nobody else runs anything as.
-lonely=64997
-
-need_root() {
-    [ "$(id -u)" = 0 ] || skip "root alone can become another user, and mount"
-}
-
-# Like `nodespool`, with limits that prlimit(1) sets: `limited --nofile=64:64 store`.
-limited() { # LIMIT PROGRAM [ARG...]
-    local limit=$1 program=$2
-    shift 2
-    nodespool_with timeout 120 prlimit "$limit" -- "$bin/$program" "$@"
-}
-lonely_limited() { # LIMIT PROGRAM [ARG...]
-    local limit=$1 program=$2
-    shift 2
-    nodespool_with timeout 120 setpriv --reuid=$lonely --clear-groups prlimit "$limit" -- "$bin/$program" "$@"
-}
-nodespool_with() { # COMMAND...
-    status=0
-    output=$("$@" 2>"$lab/log.last") || status=$?
-    log=$(<"$lab/log.last")
-    printf '$ %s # exit status %s\n%s\n' "$*" "$status" "$log" >>"$lab/log"
-}
-
-# The last program ended with one of these, and where it is 74, a line says which limit it was.
-ends_with_or_names_its_limit() { # STATUSES WORDS
-    [[ " 74 $1 " == *" $status "* ]] || fail "exit status $status: $log" || return
-    [[ $status != 7[34] ]] || logs "$2" || return
-    logs_no 'internal error|terminate called'
-}
-
-# --- threads ---------------------------------------------------------------------------------------------------------
-
-threads='cannot start a thread \(limits: ulimit -u'
-
-@test "with too few threads store, check and probe do all or say so, and lose nothing" {
-    need_root
-    need_servers
-    configure ftp file
-    # A name to look up, which has a thread of its own, and is this address.
-    section_of n1 | sed 's|@127\.0\.0\.|@127.|' >"$lab/n1/section"
-    write_configuration
-    upload_many f 12
-    chown -R $lonely "$root" "$files" "$lab/n2"
-    chmod 711 "$lab/n1"
-    local most done=0 refused=0
-    for most in 0 1 2 3 4 5 6 8 12; do
-        lonely_limited --nproc=$most store -C "$root" -j 3
-        ends_with_or_names_its_limit '0 75' "$threads"
-        case $status in
-            74) ((++refused)) ;;
-            *) ((++done)) ;;
-        esac
-        lonely_limited --nproc=$most check -C "$root"
-        ends_with_or_names_its_limit '0 75' "$threads"
-        lonely_limited --nproc=$most nodes probe -C "$root"
-        ends_with_or_names_its_limit 0 "$threads"
-    done
-    [[ $refused -gt 1 && $done -gt 1 ]]
-    store
-    exits 0
-    everything_is_stored
-    nothing_is_left_over
-}
-
-@test "with too few threads replicate and remove do all or say so" {
-    need_root
-    configure file file file
-    upload_many f 12
-    store
-    exits 0
-    local name most
-    for name in "$files/../original"/*; do
-        replicate_line "${name##*/}" copies=3
-    done | add_jobs
-    chown -R $lonely "$root" "$files" "$lab"/n?
-    for most in 0 2 3 4 5 6 8; do
-        lonely_limited --nproc=$most replicate -C "$root"
-        ends_with_or_names_its_limit 0 "$threads"
-    done
-    replicate
-    exits 0
-    has_copies 3 f0001 f0007 f0012
-    delete "$files/f0001" "$files/f0002"
-    exits 0
-    chown -R $lonely "$root" "$lab"/n?
-    for most in 0 2 4 6; do
-        lonely_limited --nproc=$most remove -C "$root"
-        ends_with_or_names_its_limit 0 "$threads"
-    done
-    run_all_jobs
-    the_queue_is_empty
-    nothing_is_left_over
-}
-
-# --- memory ----------------------------------------------------------------------------------------------------------
-
-@test "with too little memory store, replicate and check do all or say so, and lose nothing" {
-    configure file file
-    upload_many f 8
-    local most program done=0 refused=0
-    for most in 24 32 40 48 56 64 72 80 96 128 256; do # MiB of addresses
-        upload_many "g$most-" 2
-        for program in store replicate check; do
-            limited --as=$((most << 20)) $program -C "$root"
-            # 127: the programs' libraries could not even be loaded.
-            [[ " 0 74 75 127 " == *" $status "* ]] || fail "$program in $most MiB: exit status $status: $log"
-            logs_no 'internal error|terminate called'
-            case $status in
-                74) ((++refused)) ;;
-                0) ((++done)) ;;
-            esac
-        done
-    done
-    [[ $refused -gt 1 && $done -gt 1 ]]
-    store
-    exits 0
-    everything_is_stored
-    nothing_is_left_over
-}
-
-# --- descriptors -----------------------------------------------------------------------------------------------------
-
-descriptors='Too many open files \(limit: ulimit -n'
-
-@test "64 descriptors are enough for everything" {
-    need_servers
-    configure ftp file file
-    upload_many f 120
-    land g
-    limited --nofile=64:64 store -C "$root" -q
-    exits 0
-    everything_but_is_stored g
-    rm "$files/g" "$lab/original/g"
-    upload_many_unseen g 120
-    cluster_lines='quiet = 0' write_configuration
-    limited --nofile=64:64 upload-hook -C "$root" -q --scan
-    exits 0
-    jobs_are 120
-    limited --nofile=64:64 store -C "$root" -q
-    exits 0
-    everything_is_stored
-    for name in "$lab"/original/g*; do
-        replicate_line "${name##*/}" copies=2
-    done | limited --nofile=64:64 queue add -C "$root"
-    limited --nofile=64:64 replicate -C "$root" -q
-    exits 0
-    limited --nofile=64:64 check -C "$root"
-    exits 0
-    limited --nofile=64:64 drain -C "$root" n2
-    replicate
-    limited --nofile=64:64 drain -C "$root" n2
-    exits 0
-    limited --nofile=64:64 delete -C "$root" -q -r .
-    exits 0
-    limited --nofile=64:64 remove -C "$root" -q
-    exits 0
-    the_queue_is_empty
-    nothing_is_left_over
-}
-
-@test "with 20 descriptors or less every program says so, and loses nothing" {
-    configure file file
-    cluster_lines='quiet = 0' write_configuration
-    upload_many f 40
-    upload_many_unseen g 40
-    local most program
-    for most in 6 8 10 12 16 20; do
-        for program in 'upload-hook --scan' store replicate remove check list 'queue status' 'queue list' 'nodes list' \
-            'nodes probe' 'list-node n1' 'drain -n n1' 'delete -n -r .' 'queue retry'; do
-            # shellcheck disable=SC2086  # words
-            limited --nofile=$most:$most $program -C "$root"
-            ends_with_or_names_its_limit '0 73 75' "$descriptors"
-        done
-    done
-    upload_hook --scan
-    store
-    exits 0
-    everything_is_stored
-    nothing_is_left_over
-}
-
-# Uploads that no hook was told of.
-upload_many_unseen() { # PREFIX COUNT
-    local i name
-    for ((i = 1; i <= $2; i++)); do
-        printf -v name '%s%04d' "$1" "$i"
-        echo "content of $name" | land "$name"
-    done
-}
-
-everything_but_is_stored() { # NAME
-    mv "$files/$1" "$lab/$1" && mv "$lab/original/$1" "$lab/$1.original"
-    everything_is_stored || return
-    mv "$lab/$1" "$files/$1" && mv "$lab/$1.original" "$lab/original/$1"
-}
-
 # --- files in their right places -------------------------------------------------------------------------------------
 
 # What PROGRAM says is one short line, and its exit status is 78: it did not wait for anybody.
 is_refused() { # PATTERN PROGRAM [ARG...]
-    nodespool_with timeout 20 "$bin/$2" "${@:3}" -C "$root"
+    run_logged timeout 20 "$bin/$2" "${@:3}" -C "$root"
     exits 78 && logs "$1" || return
     [[ $(wc -l <<<"$log") = 1 && ${#log} -lt 1000 ]] || fail "$2 says too much: $log" || return
     ! grep -aP '[^\x20-\x7e\n]' <<<"$log" || fail "$2 says it raw: $log"
@@ -315,18 +118,18 @@ marks_are_refused() { # PATTERN
     chmod 2770 "$root/.state" "$root/.state/health"
     mkfifo "$root/.state/round-robin-store" "$root/.state/sending-x-1-2.log" "$root/.state/health/n1" "$root/.state/unsynced/1_1_1_1"
     mkdir "$root/.state/health/n2" "$root/.state/sending-x-3-4.log"
-    nodespool_with timeout 20 "$bin/store" -C "$root"
+    run_logged timeout 20 "$bin/store" -C "$root"
     exits 0
     is_stored one
     for program in replicate remove check 'nodes list' 'nodes probe' 'queue status' 'upload-hook --scan'; do
         # shellcheck disable=SC2086  # words
-        nodespool_with timeout 20 "$bin/"$program -C "$root"
+        run_logged timeout 20 "$bin/"$program -C "$root"
         exits 0
     done
     rm "$root/.state/round-robin-store"
     truncate -s 2M "$root/.state/round-robin-store" # no cursor is that long
     echo zero | upload zero
-    nodespool_with timeout 20 "$bin/store" -C "$root"
+    run_logged timeout 20 "$bin/store" -C "$root"
     exits 0
     logs "the round robin begins with the first node"
     is_stored zero
@@ -334,11 +137,11 @@ marks_are_refused() { # PATTERN
     rm "$root/.state/round-robin-store"
     mkdir "$root/.state/round-robin-store" "$root/.state/nodes.lock"
     echo two | upload two
-    nodespool_with timeout 20 "$bin/store" -C "$root"
+    run_logged timeout 20 "$bin/store" -C "$root"
     exits 74
     logs "round-robin-store: Is a directory"
     is_stored two
-    nodespool_with timeout 20 "$bin/nodes" drain -C "$root" n1
+    run_logged timeout 20 "$bin/nodes" drain -C "$root" n1
     exits 74
     logs "nodes.lock: Is a directory"
 }
@@ -346,7 +149,7 @@ marks_are_refused() { # PATTERN
 # --- a node that cannot be written to --------------------------------------------------------------------------------
 
 @test "a node on a read-only file system is read, not written to, and what is to go there or leave it waits" {
-    need_root
+    [ "$(id -u)" = 0 ] || skip "root alone can mount"
     configure file file file
     mount_tiny "$lab/n1/root" 4m
     upload_many f 4
@@ -399,7 +202,7 @@ marks_are_refused() { # PATTERN
 hook_on_a_bad_disk() { # FILE
     local shim=${NODESPOOL_CRASH_SHIM:-$bin/../tests/libnodespool_crash_shim.so} k_sync=256 eio=5
     [ -e "$shim" ] || fail "there is no $shim" || return
-    nodespool_with env LD_PRELOAD="$shim" NODESPOOL_SHIM_PROGRAM=upload-hook NODESPOOL_SHIM_AT=1 NODESPOOL_SHIM_DO=$eio \
+    run_logged env LD_PRELOAD="$shim" NODESPOOL_SHIM_PROGRAM=upload-hook NODESPOOL_SHIM_AT=1 NODESPOOL_SHIM_DO=$eio \
         NODESPOOL_SHIM_KINDS=$k_sync NODESPOOL_SHIM_COUNT="$lab/calls" "$bin/upload-hook" -C "$root" "$1"
 }
 

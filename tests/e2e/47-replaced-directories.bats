@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Directories that are replaced under a program that runs: a catalogue that was restored from a backup, a file space that was
 # mounted late, a queue or a root that was moved. The program ends and says so, nothing is lost, and started again it goes on.
+# Where it is a node's directory, the files go elsewhere.
 
 load helpers
 
@@ -176,4 +177,20 @@ has_bytes_on() { [ -n "$(find "$lab/$1/root" -type f -size +0)" ]; } # NODE
     exits 0
     rm "$lab/original/one"
     every_file_has_copies 0
+}
+
+@test "a file:// node whose directory is replaced while a file is sent to it does not have that file" {
+    configure file file
+    head -c 300000 /dev/urandom | upload large
+    start_store sending --limit-rate 150K
+    wait_for 20 has_bytes_on n1
+    mv "$lab/n1/root" "$lab/moved"
+    mkdir "$lab/n1/root"
+    finish_store sending "$pid"
+    exits 0
+    logs 'another directory is at .*/n1/root'
+    [ "$(nodes_of large)" = n2 ]
+    everything_is_stored
+    [ -z "$(find "$lab/moved" -type f)" ]
+    nothing_is_left_over
 }

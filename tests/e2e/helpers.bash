@@ -123,15 +123,15 @@ write_configuration() {
 }
 
 # Runs a program of the cluster as a person would: $status, $output (standard output), $log (what it logged).
-nodespool() { # PROGRAM [ARG...]
-    local program=$1
-    shift
+nodespool() { run_logged "$bin/$1" "${@:2}"; } # PROGRAM [ARG...]
+# The same through a command that limits it, or interferes with it.
+run_logged() { # COMMAND [ARG...]
     status=0
-    output=$("$bin/$program" "$@" 2>"$lab/log.last") || status=$?
+    output=$("$@" 2>"$lab/log.last") || status=$?
     log=$(<"$lab/log.last")
     {
-        printf '$ %s' "$program"
-        printf ' %q' "$@"
+        printf '$ %s' "${1##*/}"
+        printf ' %q' "${@:2}"
         printf ' # exit status %s\n%s\n' "$status" "$log"
     } >>"$lab/log"
 }
